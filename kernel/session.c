@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The three-way heartbeat session. See include/ctiha/session.h.
+ *
+ * Timers: one, the detection deadline (ctiha_session_deadline_ns).
+ *
+ * Events: a frame heard, the deadline passed, a drop ordered from outside.
+ *
+ *                     hear unbound
+ *           +------+ -------------> +------+   hear bound    +----+
+ *      +--> | Down |                | Init | --------------> | Up |
+ *      |    +------+ -------------- +------+                 +----+
+ *      |       |       hear bound from a peer that hears us     ^ |
+ *      |       +------------------------------------------------+ |
+ *      +--- silence, bound Down from the peer, new incarnation ---+
+ *
+ * A frame is *bound* if it echoes our discriminator: its sender has heard this
+ * very incarnation of us, so the frame cannot be a replay from before. Unbound
+ * frames may start a handshake and nothing else. Within an incarnation of the
+ * peer the sequence number must grow. Going Down draws a new discriminator,
+ * which makes every frame bound to the old one worthless.
+ */
+#include <ctiha/session.h>
+
+static void begin_incarnation(struct ctiha_session *s, u64 random)
+{
+	/* 0 means unknown; and the new one must differ from the last. */
+	while (!random || random == s->my_discr)
+		random++;
+	s->my_discr = random;
+	s->peer_discr = 0;
+	s->tx_seq = 0;
+	s->rx_seq = 0;
+	s->rx_ns = 0;
+	s->rtt_ns = 0;
+	s->state = CTIHA_SESSION_DOWN;
+	memset(s->sent_ns, 0, sizeof(s->sent_ns));
+}
+
+void ctiha_session_init(struct ctiha_session *s, u32 interval_us,
+			u8 multiplier, u64 random)
+{
+	memset(s, 0, sizeof(*s));
+	s->interval_us = interval_us;
+	s->multiplier = multiplier;
+	s->peer_interval_us = interval_us;
+	s->peer_multiplier = multiplier;
+	begin_incarnation(s, random);
+}
+
+u32 ctiha_session_agreed_us(const struct ctiha_session *s)
+{
+	return s->interval_us > s->peer_interval_us ? s->interval_us :
+						      s->peer_interval_us;
+}
+
+u64 ctiha_session_detect_ns(const struct ctiha_session *s)
+{
+	return s->peer_multiplier * CTIHA_NS_PER_US *
+	       ctiha_session_agreed_us(s);
+}
+
+u64 ctiha_session_deadline_ns(const struct ctiha_session *s)
+{
+	if (s->state == CTIHA_SESSION_DOWN)
+		return U64_MAX;
+	return s->rx_ns + ctiha_session_detect_ns(s);
+}
+
+void ctiha_session_drop(struct ctiha_session *s, enum ctiha_diag diag,
+			u64 random)
+{
+	if (s->state == CTIHA_SESSION_UP)
+		s->changes++;
+	s->diag = diag;
+	begin_incarnation(s, random);
+}
+
+bool ctiha_session_expire(struct ctiha_session *s, u64 now_ns, u64 random)
+{
+	if (now_ns < ctiha_session_deadline_ns(s))
+		return false;
+	ctiha_session_drop(s, CTIHA_DIAG_SILENCE, random);
+	return true;
+}
+
+void ctiha_session_send(struct ctiha_session *s, u64 now_ns,
+			struct ctiha_frame *frame)
+{
+	s->tx_seq++;
+	s->sent_ns[s->tx_seq % CTIHA_SESSION_WINDOW] = now_ns;
+
+	frame->session_state = s->state;
+	frame->diag = s->diag;
+	frame->multiplier = s->multiplier;
+	frame->interval_us = s->interval_us;
+	frame->my_discr = s->my_discr;
+	frame->your_discr = s->peer_discr;
+	frame->seq = s->tx_seq;
+	frame->echo_seq = s->rx_seq;
+	frame->echo_hold_ns = s->rx_seq ? now_ns - s->rx_ns : 0;
+}
+
+/* Send time of the heartbeat with this sequence number; 0 if not remembered. */
+static u64 sent_time(const struct ctiha_session *s, u64 seq)
+{
+	if (!seq || seq > s->tx_seq || s->tx_seq - seq >= CTIHA_SESSION_WINDOW)
+		return 0;
+	return s->sent_ns[seq % CTIHA_SESSION_WINDOW];
+}
+
+static void measure_rtt(struct ctiha_session *s,
+			const struct ctiha_frame *frame, u64 now_ns, u64 sent)
+{
+	u64 elapsed = now_ns - sent;
+
+	if (sent && elapsed >= frame->echo_hold_ns)
+		s->rtt_ns = elapsed - frame->echo_hold_ns;
+}
+
+/* Remembers the frame as the newest one of its incarnation. */
+static void adopt(struct ctiha_session *s, const struct ctiha_frame *frame,
+		  u64 now_ns)
+{
+	if (s->rx_seq && s->peer_discr == frame->my_discr)
+		s->lost += frame->seq - s->rx_seq - 1;
+	s->peer_discr = frame->my_discr;
+	s->peer_multiplier = frame->multiplier;
+	s->peer_interval_us = frame->interval_us;
+	s->rx_seq = frame->seq;
+	s->rx_ns = now_ns;
+}
+
+static enum ctiha_heard hear_unbound(struct ctiha_session *s,
+				     const struct ctiha_frame *frame,
+				     u64 now_ns)
+{
+	/* Up is left only by proof or by silence: a replay must not do it. */
+	if (s->state == CTIHA_SESSION_UP)
+		return CTIHA_HEARD_UNBOUND;
+	adopt(s, frame, now_ns);
+	s->state = CTIHA_SESSION_INIT;
+	return CTIHA_HEARD_UNBOUND;
+}
+
+/* A bound frame shows that the peer hears us, so an echo of Init is enough. */
+static void advance(struct ctiha_session *s, const struct ctiha_frame *frame,
+		    u64 now_ns, u64 random)
+{
+	if (s->state == CTIHA_SESSION_UP &&
+	    frame->session_state == CTIHA_SESSION_DOWN) {
+		ctiha_session_drop(s, CTIHA_DIAG_PEER_DOWN, random);
+		return;
+	}
+	adopt(s, frame, now_ns);
+	if (frame->session_state != CTIHA_SESSION_DOWN)
+		s->state = CTIHA_SESSION_UP;
+	else
+		s->state = CTIHA_SESSION_INIT;
+}
+
+enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
+				    const struct ctiha_frame *frame,
+				    u64 now_ns, u64 random,
+				    u64 *echoed_sent_ns)
+{
+	bool same_incarnation = frame->my_discr == s->peer_discr;
+
+	*echoed_sent_ns = 0;
+	if (same_incarnation && frame->seq <= s->rx_seq)
+		return CTIHA_HEARD_REPLAY;
+	if (frame->your_discr != s->my_discr)
+		return hear_unbound(s, frame, now_ns);
+	if (s->state == CTIHA_SESSION_UP && !same_incarnation) {
+		ctiha_session_drop(s, CTIHA_DIAG_PEER_RESTARTED, random);
+		return CTIHA_HEARD_UNBOUND;
+	}
+	*echoed_sent_ns = sent_time(s, frame->echo_seq);
+	measure_rtt(s, frame, now_ns, *echoed_sent_ns);
+	advance(s, frame, now_ns, random);
+	return CTIHA_HEARD_BOUND;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Heartbeats, lease and votes as the daemon sees them, whoever does the work:
+ * the kernel module (module.c) or this process over AF_PACKET (packet.c).
+ *
+ * All functions are called from the event loop's thread, and all callbacks run
+ * in it. Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef CTIHA_HEARTBEAT_H
+#define CTIHA_HEARTBEAT_H
+
+#include <net/if.h>
+
+#include <ctiha/base.h>
+#include <ctiha/lease.h>
+#include <linux/ctiha.h>
+
+struct event_base;
+
+/* Mirrors CTIHA_A_NODE_*. */
+struct heartbeat_node {
+	u8 id;
+	u8 role;
+	u32 pair;
+	u32 report;
+	u64 lease_ns;
+	u64 promise_ns;
+	u64 epoch;
+	u64 vote_epoch;
+	u64 lease_left_ns;
+	u64 promise_left_ns;
+	u64 sync_pos;
+};
+
+/* Mirrors CTIHA_A_PEER_*. */
+struct heartbeat_peer {
+	bool heard;
+	bool left;
+	u8 role;
+	u32 report;
+	u64 epoch;
+	u64 vote_epoch;
+	u64 sync_pos;
+	u64 heard_ns;
+};
+
+/* Mirrors CTIHA_A_STAT_*, indexed by the attribute. */
+struct heartbeat_stats {
+	u64 count[CTIHA_A_STAT_MAX + 1];
+};
+
+/* Mirrors CTIHA_A_LINK_*. */
+struct heartbeat_link {
+	char name[CTIHA_LINK_NAME_LEN];
+	char device[IF_NAMESIZE];	/* of ifindex; "" if it is gone */
+	u8 kind;
+	u8 state;
+	u8 diag;
+	u8 multiplier;
+	u8 peer_mac[6];
+	u32 ifindex;
+	u32 interval_us;
+	u32 agreed_us;
+	u32 changes;
+	u64 detect_ns;
+	u64 rtt_ns;
+	u64 heard_ns;
+	struct heartbeat_stats stats;
+};
+
+/* What to create. */
+struct heartbeat_link_spec {
+	char name[CTIHA_LINK_NAME_LEN];
+	char device[IF_NAMESIZE];
+	u8 kind;
+	u8 multiplier;
+	u8 peer_mac[6];			/* ff:ff:ff:ff:ff:ff if not known */
+	u32 interval_us;
+};
+
+struct heartbeat_node_spec {
+	u8 id;
+	u32 pair;
+	u64 lease_ns;
+	u64 promise_ns;
+	u64 epoch;			/* remembered from before the start */
+	u32 watch_ms;			/* daemon's longest silence */
+	u8 key[CTIHA_KEY_LEN];
+};
+
+/* Everything at one instant. */
+struct heartbeat_snapshot {
+	struct heartbeat_node node;
+	struct heartbeat_peer peer;
+	struct heartbeat_link links[2];
+	unsigned int link_count;
+};
+
+/* What happened, when, why. cause: enum ctiha_cause. */
+struct heartbeat_event {
+	u64 seq;
+	u64 time_ns;
+	u8 cause;
+};
+
+/**
+ * struct heartbeat_callbacks - news for the daemon
+ * @node: own role, epoch, vote or lease changed
+ * @peer: the peer's heartbeats say something new, or it fell silent
+ * @link: a session changed state
+ * @resync: events were lost (counted); a dump follows as node, peer and link
+ *          calls with cause CTIHA_CAUSE_NONE
+ * @failed: the backend can no longer work; text says why. Last call.
+ */
+struct heartbeat_callbacks {
+	void (*node)(void *arg, const struct heartbeat_event *event,
+		     const struct heartbeat_node *node);
+	void (*peer)(void *arg, const struct heartbeat_event *event,
+		     const struct heartbeat_peer *peer);
+	void (*link)(void *arg, const struct heartbeat_event *event,
+		     const struct heartbeat_link *link);
+	void (*resync)(void *arg);
+	void (*failed)(void *arg, const char *text);
+};
+
+struct heartbeat;
+
+/**
+ * struct heartbeat_backend - one way to beat
+ * @name: as in the configuration: "module" or "packet"
+ * @open: create the node, or take over one that matches; attach. NULL on
+ *        failure with the reason and the remedy in @error.
+ * @close: detach without LEAVE: the peer sees a dead daemon
+ * @link_add, @link_del: 0 or -errno
+ * @report: what the next heartbeats carry, and the daemon's sign of life;
+ *          call it more often than watch_ms. 0 or -errno
+ * @activate: see ctiha_lease_activate(); granted_ns 0 without a grant
+ * @renew: see ctiha_lease_renew()
+ * @yield: leave the role, vote for the peer
+ * @leave: yield, and say goodbye: the vote does not expire
+ * @snapshot: read everything; 0 or -errno
+ */
+struct heartbeat_backend {
+	const char *name;
+	struct heartbeat *(*open)(struct event_base *base,
+				  const struct heartbeat_node_spec *spec,
+				  const struct heartbeat_callbacks *callbacks,
+				  void *arg, char *error, size_t error_size);
+	void (*close)(struct heartbeat *hb);
+	int (*link_add)(struct heartbeat *hb,
+			const struct heartbeat_link_spec *spec);
+	int (*link_del)(struct heartbeat *hb, const char *name);
+	int (*report)(struct heartbeat *hb, u32 report, u64 sync_pos);
+	int (*activate)(struct heartbeat *hb, u64 epoch, u64 granted_ns);
+	int (*renew)(struct heartbeat *hb, u64 epoch, u64 granted_ns);
+	int (*yield)(struct heartbeat *hb);
+	int (*leave)(struct heartbeat *hb);
+	int (*snapshot)(struct heartbeat *hb, struct heartbeat_snapshot *snap);
+};
+
+extern const struct heartbeat_backend heartbeat_module;
+extern const struct heartbeat_backend heartbeat_packet;
+
+#endif /* CTIHA_HEARTBEAT_H */

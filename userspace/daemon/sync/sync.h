@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * State sync as the rest of the daemon sees it: a store of call records that is
+ * kept identical on both servers.
+ *
+ * Event loop thread only. Requirements b0-b4, c1-c3, e2, e4, g2.
+ */
+#ifndef CTIHA_SYNC_H
+#define CTIHA_SYNC_H
+
+#include <sys/socket.h>
+
+#include <ctiha/base.h>
+#include <linux/ctiha.h>
+
+struct event_base;
+struct sync;
+
+#define SYNC_KEY_MAX	64
+#define SYNC_VALUE_MAX	16384
+
+/* What a record is; b2's content id. On the wire and in the store. */
+enum sync_content {
+	SYNC_CONTENT_CALL = 1,		/* call control block */
+	SYNC_CONTENT_AGENT = 2,
+	SYNC_CONTENT_ROUTE = 3,
+	SYNC_CONTENT_SERVER = 4,	/* IVR/RMS server state */
+	SYNC_CONTENT_APPLICATION = 5,	/* application's own */
+	SYNC_CONTENT_MAX = 5,
+};
+
+/* The two paths: crossover is preferred (b4). */
+struct sync_path {
+	bool configured;
+	struct sockaddr_storage local;	/* with the sync port */
+	struct sockaddr_storage peer;
+	char device[16];
+};
+
+/**
+ * struct sync_spec - configuration
+ * @pair: the pair's number
+ * @node: own id
+ * @key: the pair's key; a sync key is derived from it
+ * @directory: of the LMDB store; created if missing
+ * @map_size: bytes the store may grow to
+ * @paths: crossover, LAN
+ */
+struct sync_spec {
+	u32 pair;
+	u8 node;
+	u8 key[CTIHA_KEY_LEN];
+	char directory[256];
+	u64 map_size;
+	struct sync_path paths[2];
+};
+
+/* How a write was made safe. */
+enum sync_ack {
+	SYNC_ACK_STANDBY,	/* the standby has committed it */
+	SYNC_ACK_ALONE,		/* there is no standby in sync: only we have */
+	SYNC_ACK_REFUSED,	/* not active (any more): nothing is promised */
+};
+
+enum sync_state {
+	SYNC_ALONE,		/* active, no standby connected */
+	SYNC_TRANSFER,		/* full snapshot is on its way */
+	SYNC_IDENTICAL,		/* all acknowledged, digests equal */
+	SYNC_BEHIND,		/* in sync, some records under way */
+	SYNC_DIVERGED,		/* digests differ: resync under way */
+	SYNC_WAITING,		/* standby, not connected to the active */
+};
+
+struct sync_status {
+	enum sync_state state;
+	u8 path;		/* enum ctiha_link_kind in use, 0 none */
+	u64 epoch;
+	u64 position;		/* last write applied here */
+	u64 peer_position;	/* last one the other side committed */
+	u64 records;
+	u64 digest[2];		/* order independent, of all records */
+	u64 peer_digest[2];
+	u64 tx_bytes;
+	u64 rx_bytes;
+	u64 raw_bytes;		/* before compression, sent */
+	u64 damaged;		/* packets discarded */
+	u64 resyncs;		/* full transfers begun */
+	u64 lag_ns;		/* age of the oldest unacknowledged write */
+	u64 transfer_done;	/* records, during SYNC_TRANSFER */
+	u64 transfer_total;
+};
+
+/**
+ * struct sync_callbacks
+ * @acked: a write is safe, or refused; cookie is the one passed to sync_write
+ * @state: the state changed
+ * @may_act: asked before a write is acknowledged without a standby: does this
+ *           server hold its lease at this instant?
+ */
+struct sync_callbacks {
+	void (*acked)(void *arg, u64 cookie, enum sync_ack ack);
+	void (*state)(void *arg, const struct sync_status *status);
+	bool (*may_act)(void *arg);
+};
+
+struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
+		       const struct sync_callbacks *callbacks, void *arg,
+		       char *error, size_t error_size);
+void sync_close(struct sync *sync);
+
+/**
+ * sync_activate() - this server acts in @epoch: accept writes, serve the peer
+ *
+ * Ends any half-received snapshot: the newest consistent state holds (e4).
+ */
+void sync_activate(struct sync *sync, u64 epoch);
+
+/**
+ * sync_follow() - this server is standby: connect to the active one
+ *
+ * Pending writes are acknowledged as SYNC_ACK_REFUSED. Packets of an epoch
+ * below @epoch are refused.
+ */
+void sync_follow(struct sync *sync, u64 epoch);
+
+/**
+ * sync_links() - which links work, and whether the peer is there at all
+ * @crossover, @lan: heartbeat session is up
+ *
+ * Both down means the peer is gone: writes waiting for it are acknowledged as
+ * SYNC_ACK_ALONE, if this server may act.
+ */
+void sync_links(struct sync *sync, bool crossover, bool lan);
+
+/**
+ * sync_write() - put or delete a record on the active server
+ * @content: enum sync_content
+ * @key, @key_len: 1 to SYNC_KEY_MAX bytes
+ * @value: NULL deletes
+ * @value_len: 0 to SYNC_VALUE_MAX
+ * @cookie: given back by the acked callback
+ *
+ * Return: 0; -EROFS if this server is not active, -EINVAL, -ENOSPC, -EAGAIN if
+ * the queue is full (wait for acknowledgements).
+ */
+int sync_write(struct sync *sync, u16 content, const void *key, size_t key_len,
+	       const void *value, size_t value_len, u64 cookie);
+
+/**
+ * sync_read() - one record from the local store
+ * Return: length of the value copied to @value, or -ENOENT, -ENOSPC.
+ */
+int sync_read(struct sync *sync, u16 content, const void *key, size_t key_len,
+	      void *value, size_t value_size);
+
+/**
+ * sync_walk() - records of one content id in key order, after a key
+ * @after: start behind this key, NULL from the first
+ * @visit: false stops
+ *
+ * Return: number visited or -errno.
+ */
+int sync_walk(struct sync *sync, u16 content, const void *after,
+	      size_t after_len,
+	      bool (*visit)(void *arg, const void *key, size_t key_len,
+			    const void *value, size_t value_len),
+	      void *arg);
+
+/**
+ * sync_flush() - call @done when all writes so far are committed by the standby
+ * @done: argument true if so, false if there is no standby in sync any more
+ */
+void sync_flush(struct sync *sync, void (*done)(void *arg, bool flushed),
+		void *arg);
+
+void sync_status(struct sync *sync, struct sync_status *status);
+
+#endif /* CTIHA_SYNC_H */
