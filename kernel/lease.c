@@ -75,6 +75,7 @@ bool ctiha_lease_hear(struct ctiha_lease *l, const struct ctiha_testimony *t,
 	bool deposed = acts && l->role == CTIHA_ROLE_ACTIVE &&
 		       t->epoch > l->epoch;
 
+	l->peer_role = t->role;
 	l->peer_said_epoch = t->vote_epoch;
 	if (deposed)
 		l->role = CTIHA_ROLE_STANDBY;
@@ -133,13 +134,22 @@ int ctiha_lease_renew(struct ctiha_lease *l, u64 epoch, u64 granted_ns,
 	return 0;
 }
 
+/* Does our vote help the peer: to go on, or to begin in a new epoch? */
+static bool vote_is_of_use(const struct ctiha_lease *l)
+{
+	if (!supports_peer(l))
+		return false;
+	if (l->peer_role == CTIHA_ROLE_ACTIVE)
+		return l->vote_epoch >= l->epoch;
+	return l->vote_epoch > l->epoch && l->vote_epoch >= l->peer_said_epoch;
+}
+
 void ctiha_lease_yield(struct ctiha_lease *l, u64 now_ns)
 {
 	u64 known = later(later(l->epoch, l->vote_epoch), l->peer_said_epoch);
 
 	l->role = CTIHA_ROLE_STANDBY;
-	/* The peer can use a vote only for an epoch above its own vote. */
-	if (!supports_peer(l) || l->vote_epoch < l->peer_said_epoch)
+	if (!vote_is_of_use(l))
 		l->vote_epoch = ctiha_epoch_next(known, !l->node);
 	l->promise_until_ns = later(l->promise_until_ns,
 				    now_ns + l->promise_ns);

@@ -24,6 +24,7 @@
  * @vote_epoch: epoch this server supports; never falls
  * @deadline_ns: end of the lease while active; CTIHA_LEASE_SOLE: none
  * @promise_until_ns: until then no own epoch without the peer's vote
+ * @peer_role: what the peer last said
  * @peer_said_epoch: the peer's vote_epoch as last heard, whoever it supports
  * @peer_vote_epoch: own epoch that the peer supports, 0 if none
  * @peer_vote_from_ns: send time of the heartbeat that this vote echoes
@@ -38,6 +39,7 @@ struct ctiha_lease {
 	u64 vote_epoch;
 	u64 deadline_ns;
 	u64 promise_until_ns;
+	u8 peer_role;
 	u64 peer_said_epoch;
 	u64 peer_vote_epoch;
 	u64 peer_vote_from_ns;
@@ -131,8 +133,8 @@ int ctiha_lease_renew(struct ctiha_lease *l, u64 epoch, u64 granted_ns,
  * @l: lease
  * @now_ns: the time
  *
- * A vote that already supports the peer stays as it is, unless the peer has
- * voted higher since and could no longer use it.
+ * The vote rises to the peer's next epoch unless it already supports the epoch
+ * in which the peer acts, or one that the peer can still claim.
  */
 void ctiha_lease_yield(struct ctiha_lease *l, u64 now_ns);
 

@@ -131,7 +131,6 @@ enum ctiha_report {
 	CTIHA_REPORT_L2			= 1 << 7,
 	CTIHA_REPORT_L3			= 1 << 8,	/* arbiter answers me */
 	CTIHA_REPORT_SWITCH		= 1 << 9,	/* my switch link is up */
-	CTIHA_REPORT_HANDOVER		= 1 << 10,	/* handing over: do not claim yet */
 };
 
 /* Bits that only the module sets. */

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The front door. `make help` lists what it can do.
+
+PREFIX	?= /usr/local
+DESTDIR	?=
+BUILD	:= build
+CC	?= gcc
+
+# Kernel to build the module for: KDIR=/path/to/headers. Default: the newest
+# installed headers; `make check` and `make demo` bring their own.
+KDIR	?= $(lastword $(sort $(wildcard /lib/modules/*/build)))
+
+VERSION	:= 0.1.0
+
+CFLAGS	?= -O2 -g
+WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
+	   -Wshadow -Wformat=2
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -fPIC \
+	   -DCTIHA_VERSION='"$(VERSION)"' \
+	   -Iinclude -Iinclude/uapi -Iuserspace -I$(BUILD)/include
+# Sanitizers of this flavour of the build, and the suffix that keeps its files apart.
+SAN	?=
+FLAVOUR	?=
+OBJ	:= $(BUILD)/obj$(FLAVOUR)
+
+include userspace/programs.mk
+include selftests/selftests.mk
+
+.DEFAULT_GOAL := all
+.PHONY: all help module userspace install demo check unit clean dependencies
+
+all: module userspace
+
+help:
+	@echo 'make                 build the module and all programs into build/'
+	@echo 'make module KDIR=DIR build the module for these kernel headers'
+	@echo 'make userspace       build the programs'
+	@echo 'make install         install below $$DESTDIR$$PREFIX'
+	@echo 'make demo            two virtual machines, thousands of calls, a power cut'
+	@echo 'make check           every test; the last line counts them'
+	@echo 'make check-unit      unit tests only (seconds)'
+	@echo 'make check-net       network scenarios, native, packet backend'
+	@echo 'make check-vm        network scenarios with the module, in a VM'
+	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
+	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
+	@echo 'make dependencies    install what the above need'
+
+dependencies:
+	scripts/dependencies
+
+# ---- module ---------------------------------------------------------------
+
+# The kernel's build system leaves its files beside the sources, so it gets a
+# tree of links of its own for each kernel.
+MODULE_SOURCES := Kbuild $(shell find kernel include -name '*.[ch]')
+MODULE_TREE := $(BUILD)/module/$(notdir $(patsubst %/build,%,$(KDIR)))
+
+module: $(MODULE_TREE)/ctiha.ko
+
+$(MODULE_TREE)/ctiha.ko: $(MODULE_SOURCES)
+	@test -n "$(KDIR)" || { echo 'No kernel headers: install linux-headers-amd64, or give KDIR=DIR'; exit 1; }
+	@rm -rf $(MODULE_TREE)/kernel $(MODULE_TREE)/include
+	@mkdir -p $(MODULE_TREE)
+	@cp -rs $(CURDIR)/kernel $(CURDIR)/include $(MODULE_TREE)/
+	@ln -sf $(CURDIR)/Kbuild $(MODULE_TREE)/Kbuild
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(MODULE_TREE) W=1 KCFLAGS=-Werror \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+
+# ---- programs -------------------------------------------------------------
+
+userspace: $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/lib/libctiha.so \
+	   $(BUILD)/lib/libctiha.a $(BUILD)/lib/pkgconfig/libctiha.pc
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $($(subst /,_,$(basename $<))_CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+
+# program(name, sources, libraries)
+define program
+$(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o)
+	@mkdir -p $$(@D)
+	$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$^ -o $$@ $(3)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
+
+$(BUILD)/lib/libctiha.so: $(libctiha_SOURCES:%.c=$(OBJ)/%.o) userspace/lib/libctiha.map
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SAN) -shared -Wl,-soname,libctiha.so.0 \
+		-Wl,--version-script=userspace/lib/libctiha.map \
+		$(filter %.o,$^) -o $@.0
+	ln -sf libctiha.so.0 $@
+
+$(BUILD)/lib/libctiha.a: $(libctiha_SOURCES:%.c=$(OBJ)/%.o)
+	@mkdir -p $(@D)
+	$(AR) qcs $@ $^
+
+$(BUILD)/lib/pkgconfig/libctiha.pc: userspace/lib/libctiha.pc.in
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+
+install: all
+	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(MODULE_TREE)/ctiha.ko' '$(KDIR)'
+
+clean:
+	rm -rf $(BUILD)
+
+# ---- demo -----------------------------------------------------------------
+
+demo:
+	scripts/dependencies build demo
+	scripts/demo

@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Servers and processes die, stop, come back, start together and alone (a3, g1,
+# g2, cold start).
+
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+start_together()
+{
+	server_start a
+	server_start b
+	wait_until "somebody serves" somebody_active || return 1
+	if active a; then in_step a && audit a; else in_step b && audit b; fi
+}
+
+start_alone()
+{
+	server_start a
+	serves a && audit a
+}
+
+start_alone_without_arbiter()
+{
+	end arbiter
+	server_start a
+	wait_until "a has its application" able a &&
+		holds 3 not_active a && audit none && arbiter_start &&
+		serves a && audit a
+}
+
+second_joins()
+{
+	server_start b
+	in_step a && audit a && stores_equal
+}
+
+peer_killed()
+{
+	server_kill a
+	serves b && audit b
+}
+
+killed_one_rejoins()
+{
+	server_start a
+	in_step b && audit b && stores_equal
+}
+
+standby_killed()
+{
+	server_kill a
+	wait_until "alarm of b" alarm b peer-silent && active b && audit b &&
+		server_start a && in_step b && audit b && stores_equal
+}
+
+daemon_killed()
+{
+	end daemon-b KILL
+	mark b end
+	serves a && audit a
+	mark b begin
+	daemon_start b && in_step a && audit a && stores_equal
+}
+
+# keepalived #2066 and its like: what was stopped must not act when it resumes.
+daemon_stopped()
+{
+	mark a end
+	kill -STOP "${PID[daemon-a]}"
+	serves b || return 1
+	mark a begin
+	kill -CONT "${PID[daemon-a]}"
+	wait_until "a follows" follows a && lacks_service a && in_step b &&
+		audit b && stores_equal
+}
+
+application_killed()
+{
+	end app-b KILL
+	serves a && audit a && app_start b && in_step a && stores_equal
+}
+
+application_stopped()
+{
+	kill -STOP "${PID[app-a]}"
+	serves b || return 1
+	kill -CONT "${PID[app-a]}"
+	wait_until "a is able again" able a && in_step b && audit b
+}
+
+arbiter_killed()
+{
+	end arbiter KILL
+	wait_until "alarm of b" alarm b arbiter-down && holds 2 active b &&
+		arbiter_start && wait_until "the arbiter is back" no_alarm b arbiter-down &&
+		active b && follows a && audit b
+}
+
+takeover_and_back()
+{
+	cli a takeover --wait && serves a && lacks_service b && in_step a &&
+		cli a standby --wait && serves b && lacks_service a && in_step b &&
+		audit b && stores_equal
+}
+
+unsafe_orders_are_refused()
+{
+	end app-a
+	wait_until "a has no application" is a .application.alive false || return 1
+	! cli a takeover 2> "$WORK/refusal" && grep -q "not able to serve" "$WORK/refusal" &&
+		active b && app_start a && in_step b && audit b
+}
+
+# A clean stop hands over without waiting for silence.
+clean_stop_of_active()
+{
+	server_stop b
+	serves a && audit a
+}
+
+# ... and what left does not act on its own when it comes back (requirements:
+# the peer may be serving alone).
+left_server_waits_for_its_peer()
+{
+	server_kill a
+	server_start b
+	wait_until "b has its application" able b && holds 3 not_active b &&
+		is b .reason "the peer may still be serving alone since we left" &&
+		server_start a && wait_until "somebody serves" somebody_active &&
+		audit
+}
+
+both_restarted()
+{
+	server_stop b
+	server_stop a
+	server_start a
+	server_start b
+	wait_until "somebody serves" somebody_active && audit
+}
+
+last_server_serves_without_anybody()
+{
+	pair_up a || return 1
+	server_stop b
+	wait_until "a serves alone" is a .lease_sole true || return 1
+	end arbiter
+	wait_until "alarm of a" alarm a arbiter-down && holds 3 active a && audit a &&
+		arbiter_start && server_start b && in_step a && audit a && stores_equal
+}
+
+hooks_ran_in_order()
+{
+	: > "$WORK/a/hooks"
+	cli a standby --wait && serves b && in_step b && cli a takeover --wait &&
+		serves a && in_step a || return 1
+	wait_until "both hooks ran" test "$(wc -l < "$WORK/a/hooks")" -ge 2
+	cut -d' ' -f1 "$WORK/a/hooks" | tr '\n' ' ' | grep -qx "standby active " && audit a
+}
+
+begin
+scenario "cold start alone without arbiter waits for it" start_alone_without_arbiter
+server_kill a
+scenario "cold start alone" start_alone
+scenario "second server joins" second_joins
+scenario "active server killed" peer_killed
+scenario "killed server rejoins as standby" killed_one_rejoins
+scenario "standby server killed and back" standby_killed
+scenario "daemon of the active killed and back" daemon_killed
+scenario "daemon of the active stopped and resumed" daemon_stopped
+scenario "application of the active killed and back" application_killed
+scenario "application of the active stopped and resumed" application_stopped
+scenario "arbiter killed and back" arbiter_killed
+scenario "takeover and standby by command" takeover_and_back
+scenario "unsafe orders are refused" unsafe_orders_are_refused
+scenario "clean stop of the active" clean_stop_of_active
+scenario "a server that left waits for its peer" left_server_waits_for_its_peer
+scenario "both restarted" both_restarted
+scenario "the last server serves without anybody" last_server_serves_without_anybody
+scenario "hooks ran in order" hooks_ran_in_order
+for s in a b; do
+	server_kill $s
+	rm -rf "${WORK:?}/$s/state" "${WORK:?}/$s/store"
+done
+scenario "cold start together" start_together
+finish

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Tests. Each prints KTAP; selftests/run shows and counts them.
+
+KSELFTEST = $(shell scripts/kselftest-headers)
+
+UNIT_TESTS := $(patsubst selftests/unit/%.c,%,$(wildcard selftests/unit/*_test.c))
+FUZZ_TARGETS := $(patsubst selftests/fuzz/%.c,%,$(wildcard selftests/fuzz/*_fuzz.c))
+NET_TESTS := $(sort $(wildcard selftests/net/*_test.sh))
+
+# Unit tests and fuzz targets run with sanitizers, and so does what they link.
+TEST_SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZ_SAN := -fsanitize=fuzzer-no-link,address,undefined
+
+# Everything but the programs' main functions.
+TESTABLE_SOURCES := $(filter-out %/main.c,$(sort $(SHARED_SOURCES) \
+	$(ctihad_SOURCES) $(ctiha_SOURCES) $(ctiha-arbiter_SOURCES) \
+	$(ctiha-load_SOURCES) $(libctiha_SOURCES)))
+TESTABLE := $(BUILD)/lib/libtestable$(FLAVOUR).a
+TEST_LIBS = $(call pkg_libs,libevent libmnl libnl-3.0 libnl-route-3.0 libzstd \
+	    libconfuse jansson smartcols nettle hogweed libsystemd libxxhash) -llmdb -lcap
+
+$(TESTABLE): $(TESTABLE_SOURCES:%.c=$(OBJ)/%.o)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) qcs $@ $^
+
+# The kernel's test harness leaves parameters unused.
+$(BUILD)/unit/%: selftests/unit/%.c $(TESTABLE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-missing-prototypes \
+		-isystem $(KSELFTEST) -MMD -MP -MT $@ -MF $@.d $< \
+		$(TESTABLE) $(TEST_LIBS) -o $@
+
+$(BUILD)/fuzz/%: selftests/fuzz/%.c $(TESTABLE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer \
+		-MMD -MP -MT $@ -MF $@.d $< $(TESTABLE) $(TEST_LIBS) -o $@
+
+-include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d)
+
+.PHONY: unit-programs fuzz-programs check check-unit check-net check-vm check-style fuzz
+unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+
+build-unit:
+	$(MAKE) SAN='$(TEST_SAN)' FLAVOUR=-san unit-programs
+
+build-fuzz:
+	$(MAKE) CC=clang SAN='$(FUZZ_SAN)' FLAVOUR=-fuzz fuzz-programs
+
+# The module for the kernel that the virtual machines boot.
+build-test-module:
+	$(MAKE) module KDIR="$$(scripts/kernel get 6.1 | sed -n 's/^KDIR=//p')"
+
+UNIT_RUNS := runner:selftests/lib/run_selftest.sh \
+	     $(UNIT_TESTS:%=unit/%:$(BUILD)/unit/%)
+NET_RUNS := $(NET_TESTS:%=net:%)
+STYLE_RUNS := style:selftests/style.sh
+VM_RUNS := vm@3000:selftests/vm.sh
+
+check: userspace
+	scripts/dependencies build demo check
+	$(MAKE) build-unit build-test-module
+	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
+		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS),'$(r)')
+
+check-unit: build-unit
+	selftests/run $(foreach r,$(UNIT_RUNS),'$(r)')
+
+check-net: userspace
+	selftests/run $(foreach r,$(NET_RUNS),'$(r)')
+
+check-vm: userspace build-test-module
+	selftests/run '$(VM_RUNS)'
+
+check-style: userspace
+	selftests/run '$(STYLE_RUNS)'
+
+SECONDS ?= 60
+fuzz: build-fuzz
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p $(BUILD)/corpus/$$target; \
+		echo "== $$target"; \
+		$(BUILD)/fuzz/$$target -max_total_time=$(SECONDS) -print_final_stats=1 \
+			$(BUILD)/corpus/$$target || exit 1; \
+	done

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The state of this server and its pair, for people. Schema: control.h. */
+#include "common/clock.h"
+#include "daemon/document.h"
+#include "daemon/pair.h"
+
+static const char *phase_text(const struct pair *p)
+{
+	static const char *const texts[] = {
+		[PAIR_CLAIMING] = "claiming",
+		[PAIR_ACTIVE] = "serving",
+		[PAIR_QUIESCING] = "handing over",
+		[PAIR_FLUSHING] = "handing over",
+		[PAIR_LEAVING] = "leaving",
+	};
+
+	if (p->phase != PAIR_IDLE)
+		return texts[p->phase];
+	return p->verdict.act == JUDGE_FOLLOW ? "following" : "waiting";
+}
+
+static const char *sync_text(enum sync_state state)
+{
+	static const char *const texts[] = {
+		[SYNC_ALONE] = "alone",
+		[SYNC_TRANSFER] = "transfer",
+		[SYNC_IDENTICAL] = "identical",
+		[SYNC_BEHIND] = "behind",
+		[SYNC_DIVERGED] = "diverged",
+		[SYNC_WAITING] = "waiting",
+	};
+
+	return texts[state];
+}
+
+static json_t *number(u64 value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *digest_text(const u64 digest[2])
+{
+	char text[33];
+
+	snprintf(text, sizeof(text), "%016llx%016llx",
+		 (unsigned long long)digest[0], (unsigned long long)digest[1]);
+	return json_string(text);
+}
+
+static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs)
+{
+	json_object_set_new(o, "epoch", number(s->epoch));
+	json_object_set_new(o, "digest", digest_text(s->digest));
+	json_object_set_new(o, "peer_digest", digest_text(s->peer_digest));
+	json_object_set_new(o, "tx_bytes", number(s->tx_bytes));
+	json_object_set_new(o, "rx_bytes", number(s->rx_bytes));
+	json_object_set_new(o, "raw_bytes", number(s->raw_bytes));
+	json_object_set_new(o, "damaged", number(s->damaged));
+	json_object_set_new(o, "resyncs", number(s->resyncs));
+	json_object_set_new(o, "events_lost", number(resyncs));
+}
+
+json_t *status_sync(struct pair *p, bool full)
+{
+	struct sync_status s;
+	json_t *o;
+
+	sync_status(p->sync, &s);
+	o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+		      "state", sync_text(s.state),
+		      "path", s.path ? document_kind(s.path) : "none",
+		      "position", (json_int_t)s.position,
+		      "peer_position", (json_int_t)s.peer_position,
+		      "records", (json_int_t)s.records,
+		      "lag_ms", (json_int_t)(s.lag_ns / CTIHA_NS_PER_MS),
+		      "transfer_done", (json_int_t)s.transfer_done,
+		      "transfer_total", (json_int_t)s.transfer_total);
+	if (o && full)
+		add_sync_details(o, &s, p->resyncs);
+	return o;
+}
+
+json_t *status_links(struct pair *p)
+{
+	struct heartbeat_snapshot now;
+	json_t *links = json_array();
+	unsigned int i;
+
+	if (p->backend->snapshot(p->heartbeat, &now))
+		return links;
+	for (i = 0; i < now.link_count; i++)
+		json_array_append_new(links, document_link(&now.links[i],
+							   clock_now_ns()));
+	return links;
+}
+
+static json_t *arbiter_document(struct pair *p)
+{
+	json_t *o = json_pack("{s:b, s:s, s:I}", "up", witness_up(p->witness),
+			      "address", p->config->arbiter.address_text,
+			      "rtt_us", (json_int_t)(witness_rtt_ns(p->witness) /
+						     CTIHA_NS_PER_US));
+
+	if (o && p->arbiter_known && p->arbiter.epoch) {
+		json_object_set_new(o, "epoch", number(p->arbiter.epoch));
+		json_object_set_new(o, "holder",
+				    json_integer(p->arbiter.holder));
+	}
+	return o;
+}
+
+static json_t *service_document(struct pair *p)
+{
+	json_t *services = json_array();
+	unsigned int i;
+
+	for (i = 0; i < p->config->service_count; i++) {
+		const struct config_service *s = &p->config->services[i];
+
+		json_array_append_new(services,
+			json_pack("{s:s, s:s, s:b}", "address", s->text,
+				  "device", s->device, "present",
+				  address_present(p->address, s) == 1));
+	}
+	return services;
+}
+
+struct alarm_text {
+	const char *id;
+	const char *severity;
+	const char *text;
+};
+
+/* By JUDGE_ALARM bit. */
+static const struct alarm_text alarm_texts[] = {
+	{ "crossover-down", "warning", "no heartbeats on the crossover: check its cable and NICs" },
+	{ "lan-down", "warning", "no heartbeats of the peer on the LAN: check the LAN of both servers" },
+	{ "arbiter-down", "warning", "the arbiter does not answer: after its loss no silent server can be replaced" },
+	{ "peer-silent", "critical", "the peer is silent on both links: check whether it is running" },
+	{ "peer-unable", "critical", "the peer is there but cannot serve: check its daemon and application" },
+	{ "lan-lost", "critical", "this server has lost the LAN: check its NIC, cable and switch port" },
+	{ "cut-off", "critical", "neither peer nor arbiter answers: check this server's network" },
+	{ "no-standby", "critical", "nobody could take over now" },
+	{ "no-active", "critical", "nobody serves the calls" },
+	{ "unable", "warning", "this server could not serve: its application is not running, or it has no LAN" },
+};
+
+static json_t *alarms_document(struct pair *p, u64 now)
+{
+	json_t *alarms = json_array();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(alarm_texts); i++) {
+		const struct alarm_text *t = &alarm_texts[i];
+
+		if (!p->alarm_since_ns[i])
+			continue;
+		json_array_append_new(alarms, json_pack(
+			"{s:s, s:s, s:I, s:s}", "id", t->id, "severity",
+			t->severity, "since_ms",
+			(json_int_t)((now - p->alarm_since_ns[i]) /
+				     CTIHA_NS_PER_MS), "text", t->text));
+	}
+	return alarms;
+}
+
+static const char *advice(const struct pair *p)
+{
+	if (p->verdict.reason == JUDGE_REASON_MAY_SERVE_ALONE)
+		return "start the peer, or make its arbiter connection work: it may be serving alone since this server left";
+	if (p->verdict.alarms & JUDGE_ALARM_NO_ACTIVE)
+		return "nobody serves: see the reason above and the alarms";
+	if (p->verdict.alarms & JUDGE_ALARM_NO_STANDBY)
+		return "repair the peer: until then a failure of this server stops the service";
+	if (p->verdict.alarms)
+		return "repair what the alarms name; the service goes on meanwhile";
+	return "nothing to do";
+}
+
+static json_t *peer_document(struct pair *p, const struct heartbeat_peer *peer,
+			     u64 now)
+{
+	json_t *o = document_peer(peer, now);
+
+	if (o)
+		json_object_set_new(o, "name",
+				    json_string(p->config->peer_name));
+	return o;
+}
+
+static void add_lease(json_t *o, const struct heartbeat_node *node)
+{
+	if (node->role != CTIHA_ROLE_ACTIVE)
+		return;
+	if (node->lease_left_ns == CTIHA_LEASE_SOLE)
+		json_object_set_new(o, "lease_sole", json_true());
+	else
+		json_object_set_new(o, "lease_left_ms",
+			number(node->lease_left_ns / CTIHA_NS_PER_MS));
+}
+
+json_t *status_document(struct pair *p)
+{
+	struct heartbeat_snapshot now = { .node = p->node, .peer = p->peer };
+	u64 time = clock_now_ns();
+	json_t *o;
+
+	p->backend->snapshot(p->heartbeat, &now);
+	o = json_pack("{s:s, s:i, s:I, s:s, s:s, s:I, s:s, s:s}",
+		      "name", p->config->name, "node", p->config->node,
+		      "pair", (json_int_t)p->config->pair,
+		      "backend", p->backend->name,
+		      "role", document_role(now.node.role),
+		      "epoch", (json_int_t)now.node.epoch,
+		      "phase", phase_text(p),
+		      "reason", judge_reason_text(p->verdict.reason));
+	if (!o)
+		return NULL;
+	add_lease(o, &now.node);
+	json_object_set_new(o, "peer", peer_document(p, &now.peer, time));
+	json_object_set_new(o, "links", status_links(p));
+	json_object_set_new(o, "arbiter", arbiter_document(p));
+	json_object_set_new(o, "sync", status_sync(p, false));
+	json_object_set_new(o, "service", service_document(p));
+	json_object_set_new(o, "application",
+			    json_pack("{s:b}", "alive", p->application));
+	json_object_set_new(o, "alarms", alarms_document(p, time));
+	json_object_set_new(o, "advice", json_string(advice(p)));
+	return o;
+}
