@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The code is clean under the tools that read it. KTAP, one result per tool.
+
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+
+count=0 failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+check()
+{
+	local name=$1
+
+	shift
+	count=$((count + 1))
+	if "$@" > "$log" 2>&1; then
+		echo "ok $count $name"
+	else
+		failed=$((failed + 1))
+		sed 's/^/# /' "$log" | head -n 100
+		echo "not ok $count $name"
+	fi
+}
+
+# Ignored, with reasons:
+#   FILE_PATH_CHANGES      there is no MAINTAINERS file
+#   LONG_LINE_STRING       messages for people are not broken
+#   PREFER_DEFINED_ATTRIBUTE_MACRO  userspace has no __printf
+checkpatch_kernel()
+{
+	git ls-files 'kernel/*.[ch]' 'kernel/**/*.[ch]' 'include/**/*.h' |
+		xargs "$(scripts/kselftest-headers)/checkpatch.pl" --no-tree \
+		--strict --quiet --no-summary --terse --max-line-length=100 \
+		--ignore FILE_PATH_CHANGES,LONG_LINE_STRING -f
+}
+
+checkpatch_userspace()
+{
+	git ls-files 'userspace/**/*.[ch]' |
+		xargs "$(scripts/kselftest-headers)/checkpatch.pl" --no-tree \
+		--quiet --no-summary --terse --max-line-length=100 \
+		--ignore FILE_PATH_CHANGES,LONG_LINE_STRING,PREFER_DEFINED_ATTRIBUTE_MACRO -f
+}
+
+sparse_module()
+{
+	local kdir tree
+
+	kdir=$(scripts/kernel get 6.1 | sed -n 's/^KDIR=//p')
+	tree=$(mktemp -d)
+	cp -r Kbuild kernel include "$tree"
+	make -C "$kdir" M="$tree" C=1 CF=-Wsparse-error W=1 KCFLAGS=-Werror modules
+	local result=$?
+	rm -rf "$tree"
+	return "$result"
+}
+
+run_cppcheck()
+{
+	cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
+		--inline-suppr --std=c11 --suppress=missingIncludeSystem \
+		-Iinclude -Iinclude/uapi -Iuserspace -j2 userspace
+}
+
+run_shellcheck()
+{
+	git ls-files | while read -r file; do
+		case $(head -c 64 "$file" | head -n 1) in
+		'#!/bin/bash'* | '#!/bin/sh'*)	echo "$file" ;;
+		esac
+	done | xargs shellcheck -x
+}
+
+manual_pages()
+{
+	local page warnings
+
+	for page in Documentation/man/*.[1-8]; do
+		warnings=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 > /dev/null)
+		[ -z "$warnings" ] || { echo "$page: $warnings"; return 1; }
+	done
+}
+
+python_compiles()
+{
+	git ls-files '*.py' | xargs /usr/bin/python3 -c 'import ast, sys
+for name in sys.argv[1:]:
+    ast.parse(open(name, encoding="utf-8").read(), name)'
+}
+
+echo "KTAP version 1"
+check "checkpatch --strict on the module" checkpatch_kernel
+check "checkpatch on the programs" checkpatch_userspace
+check "sparse and W=1 on the module" sparse_module
+check "cppcheck on the programs" run_cppcheck
+check "shellcheck on the scripts" run_shellcheck
+check "manual pages have no warnings" manual_pages
+check "Python parses" python_compiles
+echo "1..$count"
+[ "$failed" -eq 0 ]
