@@ -15,10 +15,10 @@ VERSION	:= 0.1.0
 
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
-	   -Wshadow -Wformat=2
+	   -Wshadow -Wformat-security
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -fPIC \
 	   -DCTIHA_VERSION='"$(VERSION)"' \
-	   -Iinclude -Iinclude/uapi -Iuserspace -I$(BUILD)/include
+	   -Iinclude -Iinclude/uapi -Iuserspace $(PKG_CFLAGS)
 # Sanitizers of this flavour of the build, and the suffix that keeps its files apart.
 SAN	?=
 FLAVOUR	?=
@@ -80,9 +80,9 @@ $(OBJ)/%.o: %.c
 
 # program(name, sources, libraries)
 define program
-$(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o)
+$(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o) $(SHARED)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$^ -o $$@ $(3)
+	$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@ $(3)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
 

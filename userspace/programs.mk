@@ -5,6 +5,7 @@
 PROGRAMS := ctihad ctiha ctiha-arbiter ctiha-load
 
 pkg_libs = $(shell pkg-config --libs $(1))
+PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 libevent libmnl smartcols)
 
 # What programs share. Kept in an archive, so that each gets what it calls.
 SHARED_SOURCES := $(wildcard userspace/common/*.c) \

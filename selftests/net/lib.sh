@@ -67,14 +67,14 @@ net_up()
 	done
 	in_ns lan ip link add br0 type bridge
 	in_ns lan ip link set br0 up
-	ip link add x netns "${NS}a" type veth peer name x netns "${NS}b"
+	ip -n "${NS}a" link add name x type veth peer name x netns "${NS}b"
 	for ns in a b w c; do
-		ip link add l netns "$NS$ns" type veth peer name "$ns" netns "${NS}lan"
-		in_ns lan ip link set "$ns" master br0 up
-		in_ns $ns ip link set l up
+		ip -n "$NS$ns" link add name l type veth peer name "$ns" netns "${NS}lan"
+		in_ns lan ip link set dev "$ns" master br0 up
+		in_ns $ns ip link set dev l up
 	done
 	for ns in a b; do
-		in_ns $ns ip link set x up
+		in_ns $ns ip link set dev x up
 		in_ns $ns ip addr add "10.9.1.$((NODE[$ns] + 1))/24" dev x
 		in_ns $ns ip addr add "10.9.2.$((NODE[$ns] + 1))/24" dev l
 	done
@@ -94,7 +94,7 @@ net_down()
 # crossover up|down
 crossover()
 {
-	in_ns a ip link set x "$1"
+	in_ns a ip link set dev x "$1"
 }
 
 # port NAME forwarding|disabled: a host's connection to the LAN

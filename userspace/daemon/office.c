@@ -222,6 +222,7 @@ static void yield_office(struct pair *p, const char *reason)
 
 static void goodbye(struct pair *p)
 {
+	const struct timeval last_words = { .tv_usec = 20000 };
 	struct memory memory = p->memory;
 	bool acted = p->phase != PAIR_IDLE && p->phase != PAIR_CLAIMING;
 	u64 epoch = p->node.epoch;
@@ -239,7 +240,8 @@ static void goodbye(struct pair *p)
 		if (acted)
 			tell_arbiter_released(p, epoch);
 	}
-	event_base_loopbreak(p->base);
+	/* Monitors and the arbiter still get what was just said. */
+	event_base_loopexit(p->base, &last_words);
 }
 
 static void flushed(void *arg, bool all)
