@@ -12,7 +12,8 @@ SHARED_SOURCES := $(wildcard userspace/common/*.c) \
 		  kernel/frame.c kernel/session.c kernel/lease.c
 SHARED := $(BUILD)/lib/libshared$(FLAVOUR).a
 
-ctihad_SOURCES := $(wildcard userspace/daemon/*.c userspace/daemon/*/*.c)
+ctihad_SOURCES := $(wildcard userspace/daemon/*.c userspace/daemon/*/*.c) \
+		  userspace/lib/protocol.c
 ctihad_LIBS = $(SHARED) $(call pkg_libs,libevent libmnl libnl-3.0 libnl-route-3.0 \
 	      libzstd libconfuse jansson nettle hogweed libsystemd libxxhash) \
 	      -llmdb -lcap

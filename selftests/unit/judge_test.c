@@ -213,6 +213,41 @@ TEST(silence_asks_the_arbiter_for_the_next_own_epoch)
 	EXPECT_EQ(11, judge(&v).epoch);
 }
 
+/* Asking for the next one each time would never come to an end. */
+TEST(a_granted_epoch_is_asked_for_again_until_used)
+{
+	struct judge_view v = standby_view(1);
+
+	v.arbiter.epoch = 11;
+	v.arbiter.holder = 1;
+	EXPECT_EQ(11, judge(&v).epoch);
+	v.epoch = 11;				/* used in a former life */
+	v.vote_epoch = 11;
+	EXPECT_EQ(13, judge(&v).epoch);
+	v = standby_view(1);
+	v.arbiter.epoch = 11;
+	v.arbiter.holder = 1;
+	v.arbiter.released = true;
+	EXPECT_EQ(13, judge(&v).epoch);
+}
+
+TEST(elected_to_an_epoch_that_the_arbiter_has_passed)
+{
+	struct judge_view v = standby_view(7);
+
+	v.peer.role = CTIHA_ROLE_STANDBY;
+	v.peer.vote_epoch = 11;
+	v.arbiter.epoch = 20;
+	EXPECT_EQ(JUDGE_CLAIM_GRANT, judge(&v).act);
+	EXPECT_EQ(21, judge(&v).epoch);
+	v.arbiter.epoch = 11;			/* granted for this very vote */
+	v.arbiter.holder = 1;
+	EXPECT_EQ(JUDGE_CLAIM_VOTE, judge(&v).act);
+	v.arbiter.epoch = 20;
+	v.l3 = false;				/* what it knew may be old */
+	EXPECT_EQ(JUDGE_CLAIM_VOTE, judge(&v).act);
+}
+
 TEST(silence_without_application_does_not_claim)
 {
 	struct judge_view v = standby_view(1);

@@ -95,11 +95,27 @@ static void claim(struct judge_verdict *verdict, enum judge_act act,
 	verdict->epoch = epoch;
 }
 
+/* An epoch that the arbiter has granted us and that we have not used yet. */
+static bool granted(const struct judge_view *v)
+{
+	return v->arbiter.known && !v->arbiter.released && v->arbiter.epoch &&
+	       v->arbiter.holder == v->node;
+}
+
 static u64 own_next_epoch(const struct judge_view *v)
 {
 	u64 known = highest(highest(v->epoch, v->vote_epoch), v->peer.epoch);
 
+	if (granted(v) && v->arbiter.epoch > known)
+		return v->arbiter.epoch;
 	return ctiha_epoch_next(highest(known, v->arbiter.epoch), v->node);
+}
+
+/* The arbiter knows of later terms and would not renew this one. */
+static bool outdated(const struct judge_view *v, u64 epoch)
+{
+	return v->l3 && v->arbiter.known && epoch <= v->arbiter.epoch &&
+	       !(granted(v) && epoch == v->arbiter.epoch);
 }
 
 /* Row 1 0 0, active (f2). The peer's own L3 may be about to time out as well. */
@@ -177,14 +193,24 @@ static void judge_silence(const struct judge_view *v,
 		      own_next_epoch(v));
 }
 
+static void judge_elected(const struct judge_view *v,
+			  struct judge_verdict *verdict)
+{
+	if (outdated(v, v->peer.vote_epoch))
+		claim(verdict, JUDGE_CLAIM_GRANT, JUDGE_REASON_ELECTED,
+		      own_next_epoch(v));
+	else
+		claim(verdict, JUDGE_CLAIM_VOTE, JUDGE_REASON_ELECTED,
+		      v->peer.vote_epoch);
+}
+
 static void judge_idle(const struct judge_view *v,
 		       struct judge_verdict *verdict)
 {
 	if (peer_acts(v))
 		decide(verdict, JUDGE_FOLLOW, JUDGE_REASON_PEER_ACTIVE);
 	else if (elected(v) && verdict->eligible)
-		claim(verdict, JUDGE_CLAIM_VOTE, JUDGE_REASON_ELECTED,
-		      v->peer.vote_epoch);
+		judge_elected(v, verdict);
 	else if (v->peer.heard)
 		judge_election(v, verdict);
 	else if (!verdict->eligible)

@@ -141,7 +141,6 @@ static void begin(struct pair *p, u64 epoch, u64 granted_ns)
 
 	if (!remember_epoch(p, epoch))
 		return;
-	p->role_changed_ns = clock_now_ns();
 	err = p->backend->activate(p->heartbeat, epoch, granted_ns);
 	if (err)
 		refused(p, epoch, granted_ns, err);
@@ -209,7 +208,6 @@ static void yield_office(struct pair *p, const char *reason)
 
 	/* The addresses go before the peer may take them. */
 	cease(p, reason);
-	p->role_changed_ns = clock_now_ns();
 	err = p->backend->yield(p->heartbeat);
 	p->node.role = CTIHA_ROLE_STANDBY;
 	pair_step(p, "role yielded", clock_now_ns());

@@ -68,17 +68,20 @@ static bool in_office(const struct pair *p)
 	       p->phase == PAIR_FLUSHING;
 }
 
+/*
+ * An event may have waited while we changed the role ourselves: it says that
+ * something changed, and the backend says how things stand now.
+ */
 static void hear_node(void *arg, const struct heartbeat_event *event,
 		      const struct heartbeat_node *node)
 {
 	struct pair *p = arg;
-	bool stale = event->time_ns < p->role_changed_ns;
+	struct heartbeat_snapshot now = { .node = *node };
 
 	broadcast(p, event, "node", document_node(node));
-	if (stale)
-		return;
-	p->node = *node;
-	if (in_office(p) && node->role != CTIHA_ROLE_ACTIVE)
+	p->backend->snapshot(p->heartbeat, &now);
+	p->node = now.node;
+	if (in_office(p) && p->node.role != CTIHA_ROLE_ACTIVE)
 		office_lost(p, document_cause(event->cause));
 	pair_consider(p);
 }
@@ -590,7 +593,7 @@ struct pair *pair_open(struct event_base *base, const struct config *config,
 		pair_close(p);
 		return NULL;
 	}
-	sync_follow(p->sync, p->memory.epoch);
+	sync_follow(p->sync, 0);
 	report_regularly(-1, 0, p);
 	pair_consider(p);
 	return p;

@@ -54,7 +54,6 @@ enum pair_phase {
  * @verdict: the judge's last word
  * @claim_epoch: epoch asked of the arbiter in PAIR_CLAIMING
  * @elected: the current or claimed epoch rests on the peer's vote
- * @role_changed_ns: when we last changed the role; older news of it is stale
  * @release_epoch: own former epoch that the arbiter must be told is over, or 0
  * @follow_epoch: epoch that sync follows, 0 if none
  * @reported: bits last given to the backend
@@ -96,7 +95,6 @@ struct pair {
 	struct judge_verdict verdict;
 	u64 claim_epoch;
 	bool elected;
-	u64 role_changed_ns;
 	u64 release_epoch;
 	u64 follow_epoch;
 	u32 reported;
