@@ -38,16 +38,6 @@ static bool remember_epoch(struct pair *p, u64 epoch)
 	return true;
 }
 
-static void retry_after(struct pair *p, u64 delay_ns)
-{
-	struct timeval delay = {
-		.tv_sec = (time_t)(delay_ns / 1000000000ULL),
-		.tv_usec = (suseconds_t)(delay_ns % 1000000000ULL / 1000) + 1,
-	};
-
-	event_add(p->again_event, &delay);
-}
-
 static void take_addresses(struct pair *p)
 {
 	const struct config *c = p->config;
@@ -124,14 +114,14 @@ static void refused(struct pair *p, u64 epoch, bool granted, int err)
 	struct heartbeat_snapshot now;
 
 	if (err == -EBUSY && !p->backend->snapshot(p->heartbeat, &now)) {
-		retry_after(p, now.node.promise_left_ns);
+		pair_schedule(p->again_event, now.node.promise_left_ns);
 		witness_probe_after(p->witness, now.node.promise_left_ns);
 	} else if (err == -ETIME && !granted) {
 		ask_arbiter(p, epoch);
 	} else {
 		log_warning("cannot act in epoch %llu: %s",
 			    (unsigned long long)epoch, strerror(-err));
-		retry_after(p, p->config->arbiter.interval_ns);
+		pair_schedule(p->again_event, p->config->arbiter.interval_ns);
 	}
 }
 
@@ -282,16 +272,10 @@ void office_timeout(int fd, short what, void *arg)
 
 void office_quiesce(struct pair *p, const char *reason)
 {
-	u64 limit = p->config->quiesce_ns;
-	struct timeval delay = {
-		.tv_sec = (time_t)(limit / 1000000000ULL),
-		.tv_usec = (suseconds_t)(limit % 1000000000ULL / 1000),
-	};
-
 	log_info("handing over: %s", reason);
 	p->phase = PAIR_QUIESCING;
 	pair_step(p, "handing over", clock_now_ns());
-	event_add(p->quiesce_event, &delay);
+	pair_schedule(p->quiesce_event, p->config->quiesce_ns);
 	app_stop_work(p->app);
 	if (!p->application)
 		office_stopped(p);

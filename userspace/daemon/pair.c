@@ -114,14 +114,10 @@ static void hear_peer(void *arg, const struct heartbeat_event *event,
 	pair_consider(p);
 }
 
-static void hear_link(void *arg, const struct heartbeat_event *event,
-		      const struct heartbeat_link *link)
+void pair_note_link(struct pair *p, const struct heartbeat_link *link)
 {
-	struct pair *p = arg;
-
 	if (link->kind < CTIHA_LINK_CROSSOVER || link->kind > CTIHA_LINK_LAN)
 		return;
-	broadcast(p, event, "link", document_link(link, event->time_ns));
 	if (link->state != p->links[link->kind - 1].state)
 		log_info("link %s is %s (%s)", link->name,
 			 document_state(link->state),
@@ -129,6 +125,15 @@ static void hear_link(void *arg, const struct heartbeat_event *event,
 	p->links[link->kind - 1] = *link;
 	sync_links(p->sync, pair_link_up(p, CTIHA_LINK_CROSSOVER),
 		   pair_link_up(p, CTIHA_LINK_LAN));
+}
+
+static void hear_link(void *arg, const struct heartbeat_event *event,
+		      const struct heartbeat_link *link)
+{
+	struct pair *p = arg;
+
+	broadcast(p, event, "link", document_link(link, event->time_ns));
+	pair_note_link(p, link);
 	pair_consider(p);
 }
 
@@ -149,7 +154,7 @@ static void fail(void *arg, const char *text)
 	event_base_loopbreak(p->base);
 }
 
-static const struct heartbeat_callbacks heartbeat_callbacks = {
+const struct heartbeat_callbacks pair_heartbeat_callbacks = {
 	.node = hear_node,
 	.peer = hear_peer,
 	.link = hear_link,
@@ -195,7 +200,7 @@ static void hear_arbiter_link(void *arg, bool up, u64 time_ns)
 	pair_consider(p);
 }
 
-static const struct witness_callbacks witness_callbacks = {
+const struct witness_callbacks pair_witness_callbacks = {
 	.answer = hear_arbiter,
 	.link = hear_arbiter_link,
 };
@@ -226,7 +231,7 @@ static bool may_act(void *arg)
 	       now.node.role == CTIHA_ROLE_ACTIVE && now.node.lease_left_ns;
 }
 
-static const struct sync_callbacks sync_callbacks = {
+const struct sync_callbacks pair_sync_callbacks = {
 	.acked = forward_ack,
 	.state = hear_sync,
 	.may_act = may_act,
@@ -246,7 +251,7 @@ static void hear_stopped(void *arg)
 	office_stopped(arg);
 }
 
-static const struct app_callbacks app_callbacks = {
+const struct app_callbacks pair_app_callbacks = {
 	.alive_changed = hear_application,
 	.stopped = hear_stopped,
 };
@@ -315,7 +320,7 @@ static bool same_verdict(const struct judge_verdict *a,
 	       a->epoch == b->epoch;
 }
 
-static void schedule(struct event *event, u64 delay_ns)
+void pair_schedule(struct event *event, u64 delay_ns)
 {
 	struct timeval delay = {
 		.tv_sec = (time_t)(delay_ns / 1000000000ULL),
@@ -325,7 +330,7 @@ static void schedule(struct event *event, u64 delay_ns)
 	event_add(event, &delay);
 }
 
-static void consider(int fd, short what, void *arg)
+void pair_ask_judge(int fd, short what, void *arg)
 {
 	struct pair *p = arg;
 	struct judge_view view;
@@ -341,7 +346,7 @@ static void consider(int fd, short what, void *arg)
 	p->verdict = verdict;
 	note_alarms(p);
 	if (verdict.again_ns)
-		schedule(p->again_event, verdict.again_ns);
+		pair_schedule(p->again_event, verdict.again_ns);
 	office_carry_out(p);
 	pair_report(p);
 	command_settle(p);
@@ -386,217 +391,14 @@ void pair_report(struct pair *p)
 }
 
 /* The daemon's sign of life. */
-static void report_regularly(int fd, short what, void *arg)
+void pair_report_regularly(int fd, short what, void *arg)
 {
 	struct pair *p = arg;
 
 	(void)fd;
 	(void)what;
 	send_report(p, report_bits(p));
-	schedule(p->report_event, p->config->watch_ms * CTIHA_NS_PER_MS / 4);
-}
-
-/* ---- opening and closing ---- */
-
-static void fill_links(struct pair *p)
-{
-	unsigned int i;
-
-	for (i = 0; i < CONFIG_LINKS; i++) {
-		p->links[i].kind = p->config->links[i].kind;
-		p->links[i].state = CTIHA_SESSION_DOWN;
-	}
-}
-
-static bool open_memory(struct pair *p, char *error, size_t size)
-{
-	int err = memory_read(p->config->state_dir, &p->memory);
-
-	if (!err)
-		return true;
-	snprintf(error, size,
-		 "%s: cannot read what this server must remember (%s): restore the file or, if the peer is known to be stopped, remove it",
-		 p->config->state_dir, strerror(-err));
-	return false;
-}
-
-static bool open_sync(struct pair *p, char *error, size_t size)
-{
-	const struct config *c = p->config;
-	struct sync_spec spec = {
-		.pair = c->pair, .node = c->node, .map_size = c->store_size,
-	};
-	unsigned int i;
-
-	memcpy(spec.key, c->key, sizeof(spec.key));
-	snprintf(spec.directory, sizeof(spec.directory), "%s", c->store_dir);
-	for (i = 0; i < CONFIG_LINKS; i++) {
-		spec.paths[i].configured = true;
-		spec.paths[i].local = c->links[i].address;
-		spec.paths[i].peer = c->links[i].peer_address;
-		snprintf(spec.paths[i].device, sizeof(spec.paths[i].device),
-			 "%s", c->links[i].device);
-	}
-	p->sync = sync_open(p->base, &spec, &sync_callbacks, p, error, size);
-	explicit_bzero(spec.key, sizeof(spec.key));
-	return p->sync;
-}
-
-static bool open_app(struct pair *p, char *error, size_t size)
-{
-	char path[CONFIG_PATH_LEN];
-
-	snprintf(path, sizeof(path), "%.*s/%s", CONFIG_RUN_DIR_MAX,
-		 p->config->run_dir, PAIR_APP_SOCKET);
-	p->app = app_open(p->base, path, p->sync, &app_callbacks, p, error,
-			  size);
-	return p->app;
-}
-
-static bool open_control(struct pair *p, char *error, size_t size)
-{
-	char path[CONFIG_PATH_LEN];
-
-	snprintf(path, sizeof(path), "%.*s/%s", CONFIG_RUN_DIR_MAX,
-		 p->config->run_dir, CONTROL_SOCKET);
-	p->control = control_open(p->base, path, pair_commands, p, error, size);
-	return p->control;
-}
-
-/* A former life may have died in office: its addresses must not stay. */
-static bool open_address(struct pair *p, char *error, size_t size)
-{
-	const struct config *c = p->config;
-	unsigned int i;
-
-	p->address = address_open(error, size);
-	if (!p->address)
-		return false;
-	for (i = 0; i < c->service_count; i++)
-		address_del(p->address, &c->services[i]);
-	p->announce = announce_open(p->base, c->services, c->service_count,
-				    error, size);
-	return p->announce;
-}
-
-static bool open_witness(struct pair *p, char *error, size_t size)
-{
-	const struct config *c = p->config;
-	struct witness_spec spec = {
-		.arbiter = c->arbiter.address,
-		.pair = c->pair,
-		.node = c->node,
-		.interval_ns = c->arbiter.interval_ns,
-		.timeout_ns = c->arbiter.timeout_ns,
-		.lease_ns = c->lease_ns,
-		.promise_ns = c->promise_ns,
-	};
-
-	memcpy(spec.key, c->arbiter.key, sizeof(spec.key));
-	snprintf(spec.device, sizeof(spec.device), "%s", c->arbiter.device);
-	p->witness = witness_open(p->base, &spec, &witness_callbacks, p, error,
-				  size);
-	explicit_bzero(spec.key, sizeof(spec.key));
-	return p->witness;
-}
-
-static bool add_links(struct pair *p, char *error, size_t size)
-{
-	unsigned int i;
-
-	for (i = 0; i < CONFIG_LINKS; i++) {
-		const struct config_link *link = &p->config->links[i];
-		struct heartbeat_link_spec spec = {
-			.kind = link->kind,
-			.multiplier = link->multiplier,
-			.interval_us = link->interval_us,
-		};
-		int err;
-
-		snprintf(spec.name, sizeof(spec.name), "%s",
-			 document_kind(link->kind));
-		snprintf(spec.device, sizeof(spec.device), "%s", link->device);
-		memcpy(spec.peer_mac, link->peer_mac, sizeof(spec.peer_mac));
-		err = p->backend->link_add(p->heartbeat, &spec);
-		if (!err || err == -EEXIST)
-			continue;
-		snprintf(error, size, "link %s on %s: %s: check that the device exists",
-			 spec.name, spec.device, strerror(-err));
-		return false;
-	}
-	return true;
-}
-
-static bool open_heartbeat(struct pair *p, char *error, size_t size)
-{
-	const struct config *c = p->config;
-	struct heartbeat_node_spec spec = {
-		.id = c->node,
-		.pair = c->pair,
-		.lease_ns = c->lease_ns,
-		.promise_ns = c->promise_ns,
-		.epoch = p->memory.epoch,
-		.watch_ms = c->watch_ms,
-	};
-	struct heartbeat_snapshot now;
-
-	p->backend = c->backend == CONFIG_BACKEND_MODULE ? &heartbeat_module :
-							   &heartbeat_packet;
-	memcpy(spec.key, c->key, sizeof(spec.key));
-	p->heartbeat = p->backend->open(p->base, &spec, &heartbeat_callbacks, p,
-					error, size);
-	explicit_bzero(spec.key, sizeof(spec.key));
-	if (!p->heartbeat || !add_links(p, error, size))
-		return false;
-	if (!p->backend->snapshot(p->heartbeat, &now)) {
-		p->node = now.node;
-		p->peer = now.peer;
-	}
-	return true;
-}
-
-static bool open_events(struct pair *p, char *error, size_t size)
-{
-	p->consider_event = event_new(p->base, -1, 0, consider, p);
-	p->again_event = event_new(p->base, -1, 0, consider, p);
-	p->report_event = event_new(p->base, -1, 0, report_regularly, p);
-	p->quiesce_event = event_new(p->base, -1, 0, office_timeout, p);
-	p->hooks = hook_open(p->base, p->config, NULL, NULL);
-	if (p->consider_event && p->again_event && p->report_event &&
-	    p->quiesce_event && p->hooks)
-		return true;
-	snprintf(error, size, "out of memory");
-	return false;
-}
-
-struct pair *pair_open(struct event_base *base, const struct config *config,
-		       char *error, size_t error_size)
-{
-	struct pair *p = calloc(1, sizeof(*p));
-
-	if (!p) {
-		snprintf(error, error_size, "out of memory");
-		return NULL;
-	}
-	p->base = base;
-	p->config = config;
-	fill_links(p);
-	if (!open_events(p, error, error_size) ||
-	    !open_memory(p, error, error_size) ||
-	    !open_address(p, error, error_size) ||
-	    !open_sync(p, error, error_size) ||
-	    !open_app(p, error, error_size) ||
-	    !open_control(p, error, error_size) ||
-	    !open_witness(p, error, error_size) ||
-	    !open_heartbeat(p, error, error_size)) {
-		p->failed = true;
-		pair_close(p);
-		return NULL;
-	}
-	sync_follow(p->sync, 0);
-	report_regularly(-1, 0, p);
-	pair_consider(p);
-	return p;
+	pair_schedule(p->report_event, p->config->watch_ms * CTIHA_NS_PER_MS / 4);
 }
 
 void pair_end(struct pair *p)
@@ -606,40 +408,4 @@ void pair_end(struct pair *p)
 	p->ending = true;
 	log_info("ending: leaving the pair cleanly");
 	office_goodbye(p);
-}
-
-static void free_events(struct pair *p)
-{
-	struct event *events[] = { p->consider_event, p->again_event,
-				   p->report_event, p->quiesce_event };
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(events); i++)
-		if (events[i])
-			event_free(events[i]);
-}
-
-bool pair_close(struct pair *p)
-{
-	bool well = !p->failed;
-
-	if (p->heartbeat)
-		p->backend->close(p->heartbeat);
-	if (p->witness)
-		witness_close(p->witness);
-	if (p->control)
-		control_close(p->control);
-	if (p->app)
-		app_close(p->app);
-	if (p->sync)
-		sync_close(p->sync);
-	if (p->announce)
-		announce_close(p->announce);
-	if (p->address)
-		address_close(p->address);
-	if (p->hooks)
-		hook_close(p->hooks);
-	free_events(p);
-	free(p);
-	return well;
 }

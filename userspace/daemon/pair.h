@@ -3,6 +3,7 @@
  * This server's part in the pair: collects facts (heartbeats, arbiter, sync,
  * application, operator), asks the judge, carries out the verdict.
  *
+ *   parts.c    opens and closes the parts
  *   pair.c     facts -> view -> verdict
  *   office.c   verdict -> steps: claim, take office, leave office
  *   command.c  operators: the control socket's commands
@@ -132,6 +133,23 @@ void pair_step(struct pair *p, const char *step, u64 time_ns);
 
 /* A link of the given kind is up. */
 bool pair_link_up(const struct pair *p, enum ctiha_link_kind kind);
+
+/* pair_schedule() - let an event come after a delay. */
+void pair_schedule(struct event *event, u64 delay_ns);
+
+/* ---- for parts.c ---- */
+
+extern const struct heartbeat_callbacks pair_heartbeat_callbacks;
+extern const struct witness_callbacks pair_witness_callbacks;
+extern const struct sync_callbacks pair_sync_callbacks;
+extern const struct app_callbacks pair_app_callbacks;
+
+/* pair_note_link() - take in how a link stands. */
+void pair_note_link(struct pair *p, const struct heartbeat_link *link);
+
+/* pair_ask_judge(), pair_report_regularly() - event callbacks. */
+void pair_ask_judge(int fd, short what, void *pair);
+void pair_report_regularly(int fd, short what, void *pair);
 
 /* ---- office.c ---- */
 
