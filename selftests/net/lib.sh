@@ -22,9 +22,9 @@
 #
 # BACKEND=packet (default) beats in the daemon; BACKEND=module needs ctiha.ko.
 #
-# A recorder keeps each server's events. After each scenario the audit checks
-# that no two servers were active at once, who is active, and that both stores
-# are identical.
+# A recorder keeps each server's events from its first to its last. After each
+# scenario the audit checks that no two servers were ever active at once, and who
+# is active; where both run, that their stores are identical.
 
 set -euo pipefail
 
@@ -212,27 +212,27 @@ end()
 	unset "PID[$name]"
 }
 
+# The clock of the events, without the delay of starting a program; 10 ms coarse
+# and rounded up, so that what is marked has happened.
 now_ns()
 {
-	python3 -c 'import time; print(time.monotonic_ns())'
+	local up
+
+	read -r up _ < /proc/uptime
+	echo "$((${up/./} + 1))0000000"
 }
 
-# The recorders only hear of changes: say how it stands when a scenario begins.
-record_start()
-{
-	local s role
-
-	for s in a b; do
-		: > "$WORK/$s.events"
-		role=$(field $s .role)
-		[ -z "$role" ] || echo "{\"object\":\"node\",\"time_ns\":$(now_ns),\"node\":{\"role\":\"$role\"}}" >> "$WORK/$s.events"
-	done
-}
-
-# mark SERVER begin|end: outside of [begin, end] the server's process could act
+# mark SERVER begin|end: outside of [begin, end] the server could not act
 mark()
 {
 	echo "{\"object\":\"mark\",\"mark\":\"$2\",\"time_ns\":$(now_ns)}" >> "$WORK/$1.events"
+}
+
+# mark_daemon SERVER begin|end: the same for its daemon. The module outlives it,
+# and what the module does then is told by its events.
+mark_daemon()
+{
+	[ "$BACKEND" = module ] || mark "$1" "$2"
 }
 
 arbiter_start()
@@ -287,9 +287,11 @@ server_stop()
 recorder_start()
 {
 	end "recorder-$1"
+	: > "$WORK/$1.now"
 	ip netns exec "$NS$1" "$BIN/ctiha" -c "$WORK/$1/run/control.sock" -j monitor \
-		>> "$WORK/$1.events" 2>> "$WORK/recorder-$1.log" &
+		2>> "$WORK/recorder-$1.log" > >(tee -a "$WORK/$1.events" > "$WORK/$1.now") &
 	PID[recorder-$1]=$!
+	wait_until "the recorder of $1 listens" test -s "$WORK/$1.now"
 }
 
 cli()
@@ -430,7 +432,6 @@ scenario()
 	shift
 	TEST_COUNT=$((TEST_COUNT + 1))
 	echo "# ---- $name"
-	record_start
 	if "$@"; then
 		echo "ok $TEST_COUNT $name"
 	else

@@ -58,19 +58,19 @@ standby_killed()
 daemon_killed()
 {
 	end daemon-b KILL
-	mark b end
+	mark_daemon b end
 	serves a && audit a
-	mark b begin
+	mark_daemon b begin
 	daemon_start b && in_step a && audit a && stores_equal
 }
 
 # keepalived #2066 and its like: what was stopped must not act when it resumes.
 daemon_stopped()
 {
-	mark a end
 	kill -STOP "${PID[daemon-a]}"
+	mark_daemon a end
 	serves b || return 1
-	mark a begin
+	mark_daemon a begin
 	kill -CONT "${PID[daemon-a]}"
 	wait_until "a follows" follows a && lacks_service a && in_step b &&
 		audit b && stores_equal

@@ -60,10 +60,13 @@ static enum control_result run_sync(const json_t *request, json_t *reply,
 static enum control_result run_monitor(const json_t *request, json_t *reply,
 				       u64 token, void *arg)
 {
+	struct pair *p = arg;
+
 	(void)request;
 	(void)reply;
 	(void)token;
-	(void)arg;
+	p->monitor_joined = true;
+	pair_consider(p);
 	return CONTROL_STREAM;
 }
 

@@ -300,6 +300,24 @@ static struct judge_view look(struct pair *p)
 	return view;
 }
 
+/* Whoever monitors learns first how things stand. */
+static void show_state(struct pair *p)
+{
+	struct heartbeat_event event = { .cause = CTIHA_CAUSE_NONE };
+	struct heartbeat_snapshot now;
+	unsigned int i;
+
+	p->monitor_joined = false;
+	if (p->backend->snapshot(p->heartbeat, &now))
+		return;
+	event.time_ns = clock_now_ns();
+	broadcast(p, &event, "node", document_node(&now.node));
+	broadcast(p, &event, "peer", document_peer(&now.peer, event.time_ns));
+	for (i = 0; i < now.link_count; i++)
+		broadcast(p, &event, "link",
+			  document_link(&now.links[i], event.time_ns));
+}
+
 static void note_alarms(struct pair *p)
 {
 	u64 now = clock_now_ns();
@@ -350,6 +368,8 @@ void pair_ask_judge(int fd, short what, void *arg)
 	office_carry_out(p);
 	pair_report(p);
 	command_settle(p);
+	if (p->monitor_joined)
+		show_state(p);
 }
 
 static u32 report_bits(struct pair *p)

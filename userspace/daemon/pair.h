@@ -60,6 +60,7 @@ enum pair_phase {
  * @reported: bits last given to the backend
  * @resyncs: times events of the backend were lost
  * @alarm_since_ns: since when each JUDGE_ALARM bit has held, 0 if not
+ * @monitor_joined: somebody began to monitor and has seen nothing yet
  * @ending: SIGTERM came: leave office, say goodbye, end
  */
 struct pair {
@@ -101,6 +102,7 @@ struct pair {
 	u32 reported;
 	u64 resyncs;
 	u64 alarm_since_ns[PAIR_ALARMS];
+	bool monitor_joined;
 	bool ending;
 	bool failed;
 };
