@@ -97,7 +97,7 @@ $(BUILD)/lib/libctiha.a: $(libctiha_SOURCES:%.c=$(OBJ)/%.o)
 	@mkdir -p $(@D)
 	$(AR) qcs $@ $^
 
-$(BUILD)/lib/pkgconfig/libctiha.pc: userspace/lib/libctiha.pc.in
+$(BUILD)/lib/pkgconfig/libctiha.pc: userspace/lib/ctiha.pc.in
 	@mkdir -p $(@D)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 

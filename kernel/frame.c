@@ -7,7 +7,8 @@
 #include <ctiha/frame.h>
 
 #define CHECK_OFFSET(field, offset) \
-	static_assert(offsetof(struct ctiha_wire_frame, field) == (offset))
+	static_assert(offsetof(struct ctiha_wire_frame, field) == (offset), \
+		      #field " is not where it belongs")
 
 CHECK_OFFSET(version, 0);
 CHECK_OFFSET(key_id, 1);
@@ -31,7 +32,7 @@ CHECK_OFFSET(epoch, 64);
 CHECK_OFFSET(vote_epoch, 72);
 CHECK_OFFSET(sync_pos, 80);
 CHECK_OFFSET(mac, 88);
-static_assert(CTIHA_FRAME_LEN == 104);
+static_assert(CTIHA_FRAME_LEN == 104, "the frame has a fixed size");
 
 void ctiha_frame_seal(struct ctiha_wire_frame *wire,
 		      const struct ctiha_frame *frame, u8 key_id,
@@ -96,7 +97,7 @@ static void read_fields(const struct ctiha_wire_frame *wire,
 }
 
 /* An authentic sender can still be broken: nothing out of range goes further. */
-static bool in_range(const struct ctiha_frame *frame)
+static bool fields_valid(const struct ctiha_frame *frame)
 {
 	return frame->type <= CTIHA_FRAME_GASP &&
 	       frame->session_state <= CTIHA_SESSION_UP &&
@@ -109,6 +110,8 @@ static bool in_range(const struct ctiha_frame *frame)
 	       frame->interval_us >= CTIHA_INTERVAL_MIN_US &&
 	       frame->interval_us <= CTIHA_INTERVAL_MAX_US &&
 	       frame->role <= CTIHA_ROLE_ACTIVE &&
+	       frame->epoch <= CTIHA_EPOCH_MAX &&
+	       frame->vote_epoch <= CTIHA_EPOCH_MAX &&
 	       frame->my_discr && frame->seq;
 }
 
@@ -132,7 +135,7 @@ ctiha_frame_open(const void *data, size_t len,
 	if (!mac_equal(mac, wire.mac))
 		return CTIHA_FRAME_FORGED;
 	read_fields(&wire, &read);
-	if (!in_range(&read))
+	if (!fields_valid(&read))
 		return CTIHA_FRAME_MALFORMED;
 	*frame = read;
 	return CTIHA_FRAME_OK;

@@ -44,12 +44,23 @@ static void follow(struct ctiha_lease *l, u64 epoch)
 	l->vote_epoch = epoch;
 }
 
+/* The peer is back: its vote without an end was that of its former life. */
+static void end_solitude(struct ctiha_lease *l, u64 from_ns)
+{
+	l->peer_left = false;
+	if (l->deadline_ns == CTIHA_LEASE_SOLE)
+		l->deadline_ns = from_ns + l->lease_ns;
+}
+
 /* The peer's vote for us: entitles to begin, and renews what was begun. */
-static void take_vote(struct ctiha_lease *l, const struct ctiha_testimony *t)
+static void take_vote(struct ctiha_lease *l, const struct ctiha_testimony *t,
+		      u64 now_ns)
 {
 	bool for_us = t->vote_epoch &&
 		      ctiha_epoch_owner(t->vote_epoch) == l->node;
 
+	if (!t->goodbye)
+		end_solitude(l, t->echoed_sent_ns ? t->echoed_sent_ns : now_ns);
 	if (!for_us || !t->echoed_sent_ns) {
 		l->peer_vote_epoch = 0;
 		return;
@@ -61,8 +72,6 @@ static void take_vote(struct ctiha_lease *l, const struct ctiha_testimony *t)
 		return;
 	if (t->goodbye)
 		l->deadline_ns = CTIHA_LEASE_SOLE;
-	else if (l->deadline_ns == CTIHA_LEASE_SOLE)
-		l->deadline_ns = t->echoed_sent_ns + l->lease_ns;
 	else
 		l->deadline_ns = later(l->deadline_ns,
 				       t->echoed_sent_ns + l->lease_ns);
@@ -88,7 +97,7 @@ bool ctiha_lease_hear(struct ctiha_lease *l, const struct ctiha_testimony *t,
 			l->promise_until_ns = later(l->promise_until_ns,
 						    now_ns + l->promise_ns);
 	}
-	take_vote(l, t);
+	take_vote(l, t, now_ns);
 	return deposed;
 }
 

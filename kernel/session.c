@@ -6,19 +6,21 @@
  *
  * Events: a frame heard, the deadline passed, a drop ordered from outside.
  *
- *                     hear unbound
- *           +------+ -------------> +------+   hear bound    +----+
- *      +--> | Down |                | Init | --------------> | Up |
- *      |    +------+ -------------- +------+                 +----+
- *      |       |       hear bound from a peer that hears us     ^ |
- *      |       +------------------------------------------------+ |
- *      +--- silence, bound Down from the peer, new incarnation ---+
+ *                 hear anything           hear bound, with echo
+ *           +------+ ---------> +------+ ----------------------> +----+
+ *      +--> | Down |            | Init |                         | Up |
+ *      |    +------+            +------+                         +----+
+ *      |                            |                               |
+ *      +-- silence -----------------+                               |
+ *      +-- silence, bound Down from the peer, new incarnation ------+
  *
  * A frame is *bound* if it echoes our discriminator: its sender has heard this
  * very incarnation of us, so the frame cannot be a replay from before. Unbound
  * frames may start a handshake and nothing else. Within an incarnation of the
  * peer the sequence number must grow. Going Down draws a new discriminator,
- * which makes every frame bound to the old one worthless.
+ * which makes every frame bound to the old one worthless. The peer's is kept:
+ * so the first frames after going Down are bound for a peer that still hears
+ * us, and a loss in one direction is known to both sides within one interval.
  */
 #include <ctiha/session.h>
 
@@ -28,10 +30,10 @@ static void begin_incarnation(struct ctiha_session *s, u64 random)
 	while (!random || random == s->my_discr)
 		random++;
 	s->my_discr = random;
-	s->peer_discr = 0;
 	s->tx_seq = 0;
 	s->rx_seq = 0;
-	s->rx_ns = 0;
+	s->echo_seq = 0;
+	s->echo_ns = 0;
 	s->rtt_ns = 0;
 	s->state = CTIHA_SESSION_DOWN;
 	memset(s->sent_ns, 0, sizeof(s->sent_ns));
@@ -97,8 +99,8 @@ void ctiha_session_send(struct ctiha_session *s, u64 now_ns,
 	frame->my_discr = s->my_discr;
 	frame->your_discr = s->peer_discr;
 	frame->seq = s->tx_seq;
-	frame->echo_seq = s->rx_seq;
-	frame->echo_hold_ns = s->rx_seq ? now_ns - s->rx_ns : 0;
+	frame->echo_seq = s->echo_seq;
+	frame->echo_hold_ns = s->echo_seq ? now_ns - s->echo_ns : 0;
 }
 
 /* Send time of the heartbeat with this sequence number; 0 if not remembered. */
@@ -135,27 +137,43 @@ static enum ctiha_heard hear_unbound(struct ctiha_session *s,
 				     const struct ctiha_frame *frame,
 				     u64 now_ns)
 {
-	/* Up is left only by proof or by silence: a replay must not do it. */
-	if (s->state == CTIHA_SESSION_UP)
+	/* Who was believed is left only by proof or silence: not by a replay. */
+	if (s->echo_seq)
 		return CTIHA_HEARD_UNBOUND;
 	adopt(s, frame, now_ns);
 	s->state = CTIHA_SESSION_INIT;
 	return CTIHA_HEARD_UNBOUND;
 }
 
-/* A bound frame shows that the peer hears us, so an echo of Init is enough. */
-static void advance(struct ctiha_session *s, const struct ctiha_frame *frame,
-		    u64 now_ns, u64 random)
+/* The peer's session with us is over: it lost us, or it is a new incarnation. */
+static bool has_ended(const struct ctiha_session *s,
+		      const struct ctiha_frame *frame)
 {
-	if (s->state == CTIHA_SESSION_UP &&
-	    frame->session_state == CTIHA_SESSION_DOWN) {
-		ctiha_session_drop(s, CTIHA_DIAG_PEER_DOWN, random);
-		return;
-	}
+	return s->state == CTIHA_SESSION_UP &&
+	       (frame->my_discr != s->peer_discr ||
+		frame->session_state == CTIHA_SESSION_DOWN);
+}
+
+static enum ctiha_diag end_diag(const struct ctiha_frame *frame)
+{
+	return frame->session_state == CTIHA_SESSION_DOWN ?
+	       CTIHA_DIAG_PEER_DOWN : CTIHA_DIAG_PEER_RESTARTED;
+}
+
+/*
+ * Only bound frames are echoed: a vote is a promise from the frame on that it
+ * echoes (lease.c), and nothing is promised to a frame that is not believed.
+ * So an echo shows that the peer believes us; that, and not less, is Up.
+ */
+static void advance(struct ctiha_session *s, const struct ctiha_frame *frame,
+		    u64 now_ns)
+{
 	adopt(s, frame, now_ns);
-	if (frame->session_state != CTIHA_SESSION_DOWN)
+	s->echo_seq = frame->seq;
+	s->echo_ns = now_ns;
+	if (frame->echo_seq)
 		s->state = CTIHA_SESSION_UP;
-	else
+	else if (s->state == CTIHA_SESSION_DOWN)
 		s->state = CTIHA_SESSION_INIT;
 }
 
@@ -171,12 +189,12 @@ enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
 		return CTIHA_HEARD_REPLAY;
 	if (frame->your_discr != s->my_discr)
 		return hear_unbound(s, frame, now_ns);
-	if (s->state == CTIHA_SESSION_UP && !same_incarnation) {
-		ctiha_session_drop(s, CTIHA_DIAG_PEER_RESTARTED, random);
+	if (has_ended(s, frame)) {
+		ctiha_session_drop(s, end_diag(frame), random);
 		return CTIHA_HEARD_UNBOUND;
 	}
 	*echoed_sent_ns = sent_time(s, frame->echo_seq);
 	measure_rtt(s, frame, now_ns, *echoed_sent_ns);
-	advance(s, frame, now_ns, random);
+	advance(s, frame, now_ns);
 	return CTIHA_HEARD_BOUND;
 }

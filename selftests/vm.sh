@@ -17,9 +17,10 @@ for test in selftests/net/*_test.sh; do
 	runs+=("net:$test")
 done
 
-# An emulated guest is ten times slower than the host.
+# An emulated guest is ten times slower than the host, and stalls with it.
 # shellcheck disable=SC2016 # for the guest's shell
 exec scripts/vng-run -k "$kernel" -t "${LIMIT:-2900}" -w build -- \
 	env BACKEND=module MODULE="$module" PATIENCE=90 \
+	INTERVAL=100ms MULTIPLIER=8 LEASE=2s PROMISE=2300ms ARBITER_TIMEOUT=1500ms WATCH=2s \
 	bash -c 'insmod "$MODULE" && exec selftests/run --ktap -t 1500 "$@"' \
 	vm "${runs[@]}"

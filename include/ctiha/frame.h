@@ -13,6 +13,7 @@
 
 #define CTIHA_FRAME_VERSION	1
 #define CTIHA_MAC_LEN		16	/* HMAC-SHA-256, leftmost 128 bits */
+#define CTIHA_EPOCH_MAX		(U64_MAX >> 1)	/* leaves room to count on */
 
 enum ctiha_frame_type {
 	CTIHA_FRAME_HEARTBEAT,
@@ -90,6 +91,19 @@ struct ctiha_frame {
 	u64 vote_epoch;
 	u64 sync_pos;
 };
+
+/**
+ * ctiha_frame_is_goodbye() - does this frame free its hearer for good?
+ * @frame: a bound frame
+ *
+ * Only if its sender knew that it would be believed: it has to remember over
+ * its next start that the hearer may serve alone.
+ */
+static inline bool ctiha_frame_is_goodbye(const struct ctiha_frame *frame)
+{
+	return frame->type == CTIHA_FRAME_GOODBYE &&
+	       frame->session_state == CTIHA_SESSION_UP;
+}
 
 /* Why a frame was refused; the order is that of the checks. */
 enum ctiha_frame_error {

@@ -23,10 +23,12 @@
  * @interval_us: own interval
  * @peer_interval_us: the peer's, once heard
  * @my_discr: this incarnation, never 0
- * @peer_discr: the peer's incarnation, 0 if not heard
+ * @peer_discr: the peer's incarnation heard last, 0 if never heard
  * @tx_seq: last sequence number sent
  * @rx_seq: last sequence number heard of @peer_discr
- * @rx_ns: when; meaningful if @rx_seq is not 0
+ * @rx_ns: when; kept when the session goes down, 0 if never
+ * @echo_seq: last bound one among them, to be echoed; 0 if none
+ * @echo_ns: when that was heard
  * @rtt_ns: last measured round trip, 0 if unknown
  * @lost: gaps seen in the peer's sequence
  * @changes: times it went from Up to Down
@@ -44,6 +46,8 @@ struct ctiha_session {
 	u64 tx_seq;
 	u64 rx_seq;
 	u64 rx_ns;
+	u64 echo_seq;
+	u64 echo_ns;
 	u64 rtt_ns;
 	u64 lost;
 	u32 changes;

@@ -40,6 +40,8 @@ INTERVAL=${INTERVAL:-50ms}
 MULTIPLIER=${MULTIPLIER:-5}
 LEASE=${LEASE:-500ms}
 PROMISE=${PROMISE:-600ms}
+ARBITER_TIMEOUT=${ARBITER_TIMEOUT:-400ms}
+WATCH=${WATCH:-1s}
 PATIENCE=${PATIENCE:-30}
 
 SERVICE=10.9.2.100
@@ -156,7 +158,7 @@ write_config()
 	store = "$WORK/$s/store"
 	lease = "$LEASE"
 	promise = "$PROMISE"
-	watch = "1s"
+	watch = "$WATCH"
 	quiesce = "5s"
 	link crossover {
 		device = "x"
@@ -175,7 +177,7 @@ write_config()
 	arbiter {
 		address = "10.9.2.10"
 		interval = "$INTERVAL"
-		timeout = "400ms"
+		timeout = "$ARBITER_TIMEOUT"
 	}
 	service {
 		address = "$SERVICE/24"

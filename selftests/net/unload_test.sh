@@ -5,6 +5,11 @@
 # and state sync are running. Runs in a guest, whose kernel log is then searched
 # for complaints.
 
+# Here it is about the module, not about who is fast: an emulated guest stalls.
+MULTIPLIER=${MULTIPLIER:-50}
+LEASE=${LEASE:-8s}
+PROMISE=${PROMISE:-9s}
+
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
@@ -37,15 +42,16 @@ link_exists()
 # One of the two links at a time, so that the pair goes on over the other.
 link_goes_and_comes()
 {
-	local link=$1 device=$2 i
+	local link=$1 device=$2 i epoch
 
+	epoch=$(field a .epoch)
 	for ((i = 0; i < ROUNDS; i++)); do
-		in_ns b "$BIN/ctiha" link del "$link" && link_add "$link" "$device" &&
-			follows b || return 1
+		in_ns b "$BIN/ctiha" link del "$link" && link_add "$link" "$device" ||
+			return 1
 	done
 	wait_until "$link is up at a" link_is a "$link" up &&
 		wait_until "$link is up at b" link_is b "$link" up &&
-		in_step a && audit a && stores_equal
+		is a .epoch "$epoch" && in_step a && audit a && stores_equal
 }
 
 crossover_exists()
@@ -135,6 +141,7 @@ removed_under_frames()
 }
 
 begin
+sed -i 's/^watch = .*/watch = "8s"/' "$WORK/a/ctiha.conf" "$WORK/b/ctiha.conf"
 pair_up a
 scenario "crossover link deleted and added $ROUNDS times" link_goes_and_comes crossover x
 scenario "LAN link deleted and added $ROUNDS times" link_goes_and_comes lan l

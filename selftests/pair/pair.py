@@ -68,6 +68,9 @@ service {{
 TIMES = {"interval": "10ms", "multiplier": 3, "lease": "60ms", "promise": "68ms",
          "watch": "1s", "arbiter_timeout": "100ms"}
 
+SLOW_TIMES = {"interval": "50ms", "multiplier": 5, "lease": "800ms",
+              "promise": "900ms", "watch": "2s", "arbiter_timeout": "600ms"}
+
 
 class PairError(Exception):
     """Something did not happen; the message says what, and where to look."""

@@ -43,7 +43,11 @@ struct sync_path {
  * @node: own id
  * @key: the pair's key; a sync key is derived from it
  * @directory: of the LMDB store; created if missing
- * @map_size: bytes the store may grow to
+ * @map_size: bytes the store may grow to; it holds two generations during a
+ *            transfer, so at least three times the records' size
+ * @patience_ms: how long writes wait for a standby that is there (links up) but
+ *               does not answer, before it counts as absent; 0 for 2000. More
+ *               than four times the links' detection time
  * @paths: crossover, LAN
  */
 struct sync_spec {
@@ -52,6 +56,7 @@ struct sync_spec {
 	u8 key[CTIHA_KEY_LEN];
 	char directory[256];
 	u64 map_size;
+	u32 patience_ms;
 	struct sync_path paths[2];
 };
 
@@ -59,7 +64,8 @@ struct sync_spec {
 enum sync_ack {
 	SYNC_ACK_STANDBY,	/* the standby has committed it */
 	SYNC_ACK_ALONE,		/* there is no standby in sync: only we have */
-	SYNC_ACK_REFUSED,	/* not active (any more): nothing is promised */
+	SYNC_ACK_REFUSED,	/* not active (any more), or the store is full:
+				 * nothing is promised */
 };
 
 enum sync_state {
@@ -73,6 +79,7 @@ enum sync_state {
 
 struct sync_status {
 	enum sync_state state;
+	bool synced;		/* see below */
 	u8 path;		/* enum ctiha_link_kind in use, 0 none */
 	u64 epoch;
 	u64 position;		/* last write applied here */
@@ -84,11 +91,21 @@ struct sync_status {
 	u64 rx_bytes;
 	u64 raw_bytes;		/* before compression, sent */
 	u64 damaged;		/* packets discarded */
+	u64 diverged;		/* times the digests differed */
 	u64 resyncs;		/* full transfers begun */
 	u64 lag_ns;		/* age of the oldest unacknowledged write */
 	u64 transfer_done;	/* records, during SYNC_TRANSFER */
 	u64 transfer_total;
 };
+
+/*
+ * synced, on the active: writes are acknowledged by the standby. On the standby:
+ * this store holds every write the active has acknowledged. It stays true when
+ * the active falls silent (that is the moment to take over), and ends when
+ * the links say that the active lives while the sync hears nothing of it
+ * for half the patience. The active waits the whole patience before it
+ * acknowledges anything alone.
+ */
 
 /**
  * struct sync_callbacks
@@ -116,7 +133,7 @@ void sync_close(struct sync *sync);
 void sync_activate(struct sync *sync, u64 epoch);
 
 /**
- * sync_follow() - this server is standby: connect to the active one
+ * sync_follow() - this server is standby: listen for the active one
  *
  * Pending writes are acknowledged as SYNC_ACK_REFUSED. Packets of an epoch
  * below @epoch are refused.
@@ -128,7 +145,8 @@ void sync_follow(struct sync *sync, u64 epoch);
  * @crossover, @lan: heartbeat session is up
  *
  * Both down means the peer is gone: writes waiting for it are acknowledged as
- * SYNC_ACK_ALONE, if this server may act.
+ * SYNC_ACK_ALONE, if this server may act. Until the first call both are down,
+ * and the active does not look for a standby.
  */
 void sync_links(struct sync *sync, bool crossover, bool lan);
 
@@ -168,10 +186,17 @@ int sync_walk(struct sync *sync, u16 content, const void *after,
 
 /**
  * sync_flush() - call @done when all writes so far are committed by the standby
- * @done: argument true if so, false if there is no standby in sync any more
+ * @done: argument true if so, false if there is no standby in sync any more;
+ *        may be called before sync_flush() returns
  */
 void sync_flush(struct sync *sync, void (*done)(void *arg, bool flushed),
 		void *arg);
+
+/**
+ * sync_totals() - number and digest of the records of one content id
+ * @content: any id, also ones this version does not know
+ */
+void sync_totals(struct sync *sync, u16 content, u64 *records, u64 digest[2]);
 
 void sync_status(struct sync *sync, struct sync_status *status);
 

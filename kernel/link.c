@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A link: from LINK_ADD to LINK_DEL, or to the end of its net device.
+ *
+ * Timers, both soft: the tick, which sends; the detection of silence, which
+ * judges. softirqs run in the order of their numbers, so on one CPU frames that
+ * wait are received before the judge looks (NET_RX before HRTIMER).
+ */
+#include <linux/if_arp.h>
+#include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "link.h"
+#include "node.h"
+
+/* A timer this late shows that we stalled; the peer gets the benefit of it. */
+#define LATE_NS		(1 * CTIHA_NS_PER_MS)
+
+struct ctiha_link *ctiha_link_locked(const struct ctiha_node *node,
+				     unsigned int index)
+{
+	return rcu_dereference_protected(node->links[index],
+					 lockdep_is_held(&node->lock));
+}
+
+struct ctiha_link *ctiha_link_configured(const struct ctiha_node *node,
+					 unsigned int index)
+{
+	struct ctiha_net *cn = ctiha_net(node->net);
+
+	return rcu_dereference_check(node->links[index],
+				     lockdep_is_held(&cn->config));
+}
+
+struct ctiha_link *ctiha_link_find(const struct ctiha_node *node,
+				   const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < CTIHA_LINKS; i++) {
+		struct ctiha_link *link = ctiha_link_configured(node, i);
+
+		if (link && !strcmp(link->name, name))
+			return link;
+	}
+	return NULL;
+}
+
+void ctiha_link_count(struct ctiha_link *link, unsigned int stat)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&link->node->lock, flags);
+	link->stats[stat]++;
+	raw_spin_unlock_irqrestore(&link->node->lock, flags);
+}
+
+void ctiha_link_view(const struct ctiha_link *link,
+		     struct ctiha_link_view *view)
+{
+	const struct ctiha_session *session = &link->session;
+
+	*view = (struct ctiha_link_view) {
+		.kind = link->kind,
+		.multiplier = session->multiplier,
+		.state = session->state,
+		.diag = session->diag,
+		.ifindex = link->gone ? 0 : link->dev->ifindex,
+		.interval_us = session->interval_us,
+		.agreed_us = ctiha_session_agreed_us(session),
+		.changes = session->changes,
+		.detect_ns = ctiha_session_detect_ns(session),
+		.rtt_ns = session->rtt_ns,
+		.heard_ns = session->rx_ns,
+	};
+	memcpy(view->name, link->name, sizeof(view->name));
+	memcpy(view->peer_mac, link->peer_mac, sizeof(view->peer_mac));
+	memcpy(view->stats, link->stats, sizeof(view->stats));
+	view->stats[CTIHA_A_STAT_LOST] = session->lost;
+}
+
+void ctiha_link_drop(struct ctiha_link *link, enum ctiha_diag diag, u64 random)
+{
+	ctiha_session_drop(&link->session, diag, random);
+}
+
+void ctiha_link_tick(struct ctiha_link *link)
+{
+	hrtimer_start(&link->tick, 0, HRTIMER_MODE_REL_SOFT);
+}
+
+void ctiha_link_watch(struct ctiha_link *link)
+{
+	ctiha_timer_arm(&link->detect,
+			ctiha_session_deadline_ns(&link->session),
+			HRTIMER_MODE_ABS_SOFT);
+}
+
+static enum hrtimer_restart tick(struct hrtimer *timer)
+{
+	struct ctiha_link *link = container_of(timer, struct ctiha_link, tick);
+	enum hrtimer_restart restart = HRTIMER_NORESTART;
+	struct ctiha_node *node = link->node;
+	unsigned long flags;
+
+	ctiha_link_send(link, CTIHA_FRAME_HEARTBEAT);
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	/* An ATTACH may have started it anew while it ran. */
+	if (!link->gone && !node->quiet && !hrtimer_is_queued(timer)) {
+		hrtimer_forward_now(timer, ns_to_ktime(CTIHA_NS_PER_US *
+				ctiha_session_agreed_us(&link->session)));
+		restart = HRTIMER_RESTART;
+	}
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return restart;
+}
+
+/*
+ * A verdict after a stall of our own would be premature: frames may wait to be
+ * received. So a late timer looks again, one softirq pass later.
+ */
+static bool look_again(struct ctiha_link *link, u64 now_ns)
+{
+	u64 deadline_ns = ctiha_session_deadline_ns(&link->session);
+
+	if (now_ns < deadline_ns || now_ns - deadline_ns < LATE_NS ||
+	    link->doubted_ns == deadline_ns)
+		return false;
+	link->doubted_ns = deadline_ns;
+	hrtimer_start(&link->detect, ns_to_ktime(now_ns + LATE_NS),
+		      HRTIMER_MODE_ABS_SOFT);
+	return true;
+}
+
+static enum hrtimer_restart detect(struct hrtimer *timer)
+{
+	struct ctiha_link *link = container_of(timer, struct ctiha_link,
+					       detect);
+	struct ctiha_node *node = link->node;
+	u64 random = get_random_u64();
+	unsigned long flags;
+	u64 now_ns;
+
+	raw_spin_lock_irqsave(&node->lock, flags);
+	now_ns = ktime_get_ns();
+	if (link->gone || look_again(link, now_ns))
+		goto out;
+	if (ctiha_session_expire(&link->session, now_ns, random))
+		ctiha_node_announce(node, CTIHA_CAUSE_SESSION, now_ns);
+	ctiha_link_watch(link);
+out:
+	raw_spin_unlock_irqrestore(&node->lock, flags);
+	return HRTIMER_NORESTART;
+}
+
+static int check_device(const struct net_device *dev,
+			struct netlink_ext_ack *extack)
+{
+	if (!dev) {
+		NL_SET_ERR_MSG(extack,
+			       "link ifindex: no such device in this namespace");
+		return -ENODEV;
+	}
+	if (dev->type != ARPHRD_ETHER || dev->addr_len != ETH_ALEN) {
+		NL_SET_ERR_MSG(extack,
+			       "link ifindex: heartbeats need an Ethernet device");
+		return -EOPNOTSUPP;
+	}
+	if (dev->mtu < CTIHA_FRAME_LEN) {
+		NL_SET_ERR_MSG(extack,
+			       "link ifindex: MTU too small for a heartbeat, raise it");
+		return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int check_free(struct ctiha_node *node,
+		      const struct ctiha_link_spec *spec,
+		      struct netlink_ext_ack *extack)
+{
+	unsigned int i;
+
+	for (i = 0; i < CTIHA_LINKS; i++) {
+		const struct ctiha_link *link = ctiha_link_configured(node, i);
+
+		if (!link)
+			continue;
+		if (link->kind == spec->kind || !strcmp(link->name, spec->name)) {
+			NL_SET_ERR_MSG(extack,
+				       "link name or kind exists: LINK_DEL it first");
+			return -EEXIST;
+		}
+		if (link->dev->ifindex == spec->ifindex) {
+			NL_SET_ERR_MSG(extack,
+				       "link ifindex: carries the other link, take another device");
+			return -EEXIST;
+		}
+	}
+	return 0;
+}
+
+static struct ctiha_link *link_create(struct ctiha_node *node,
+				      struct net_device *dev,
+				      const struct ctiha_link_spec *spec)
+{
+	struct ctiha_link *link = kzalloc(sizeof(*link), GFP_KERNEL);
+
+	if (!link)
+		return NULL;
+	link->node = node;
+	link->dev = dev;
+	netdev_hold(dev, &link->tracker, GFP_KERNEL);
+	spin_lock_init(&link->tx_lock);
+	memcpy(link->name, spec->name, sizeof(link->name));
+	memcpy(link->peer_mac, spec->peer_mac, sizeof(link->peer_mac));
+	link->kind = spec->kind;
+	ctiha_session_init(&link->session, spec->interval_us, spec->multiplier,
+			   get_random_u64());
+	hrtimer_setup(&link->tick, tick, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_REL_SOFT);
+	hrtimer_setup(&link->detect, detect, CLOCK_MONOTONIC,
+		      HRTIMER_MODE_ABS_SOFT);
+	link->receiver.type = htons(CTIHA_ETHERTYPE);
+	link->receiver.dev = dev;
+	link->receiver.func = ctiha_link_receive;
+	return link;
+}
+
+int ctiha_link_add(struct ctiha_node *node, const struct ctiha_link_spec *spec,
+		   struct netlink_ext_ack *extack)
+{
+	struct net_device *dev = __dev_get_by_index(node->net, spec->ifindex);
+	struct ctiha_link *link;
+	unsigned long flags;
+	int err;
+
+	if (node->send_slot < 0) {
+		NL_SET_ERR_MSG(extack,
+			       "no key to send with: KEY_SET one with key-send first");
+		return -ENOKEY;
+	}
+	err = check_device(dev, extack);
+	if (!err)
+		err = check_free(node, spec, extack);
+	if (err)
+		return err;
+	link = link_create(node, dev, spec);
+	if (!link)
+		return -ENOMEM;
+
+	flags = ctiha_node_lock(node);
+	rcu_assign_pointer(node->links[spec->kind - 1], link);
+	ctiha_notify_link(link, CTIHA_CAUSE_COMMAND, ktime_get_ns());
+	if (!node->quiet)
+		ctiha_link_tick(link);
+	ctiha_node_unlock(node, flags);
+	dev_add_pack(&link->receiver);
+	return 0;
+}
+
+/* Nobody finds the link from here on, and what still runs on it stops itself. */
+static void unlink(struct ctiha_link *link, enum ctiha_diag diag,
+		   enum ctiha_cause cause)
+{
+	struct ctiha_node *node = link->node;
+	u64 random = get_random_u64();
+	unsigned long flags;
+	u64 now_ns;
+
+	flags = ctiha_node_lock(node);
+	now_ns = ktime_get_ns();
+	link->gone = true;
+	ctiha_link_drop(link, diag, random);
+	ctiha_notify_link(link, cause, now_ns);
+	RCU_INIT_POINTER(node->links[link->kind - 1], NULL);
+	ctiha_node_announce(node, cause, now_ns);
+	ctiha_node_unlock(node, flags);
+}
+
+void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
+		    enum ctiha_cause cause)
+{
+	unlink(link, diag, cause);
+	/* Waits for everyone who found it before, receivers and senders alike. */
+	dev_remove_pack(&link->receiver);
+	hrtimer_cancel(&link->tick);
+	hrtimer_cancel(&link->detect);
+	netdev_put(link->dev, &link->tracker);
+	kfree(link);
+}

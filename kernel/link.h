@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A link: one heartbeat session with the peer on one net device.
+ */
+#ifndef CTIHA_KERNEL_LINK_H
+#define CTIHA_KERNEL_LINK_H
+
+#include <linux/hrtimer.h>
+#include <linux/netdevice.h>
+#include <linux/spinlock.h>
+
+#include <ctiha/session.h>
+
+#include "node.h"
+#include "view.h"
+
+/* What a LINK_ADD asks for. */
+struct ctiha_link_spec {
+	char name[CTIHA_LINK_NAME_LEN];
+	u8 kind;
+	u8 multiplier;
+	u8 peer_mac[ETH_ALEN];
+	int ifindex;
+	u32 interval_us;
+};
+
+/**
+ * struct ctiha_link - a link
+ * @node: its node, which outlives it
+ * @dev: net device, held
+ * @tracker: of @dev
+ * @receiver: hands us the device's frames of our EtherType
+ * @tick: soft; sends a heartbeat per interval
+ * @detect: soft; fires at the session's deadline or before
+ * @tx_lock: held from taking a sequence number until the frame has left
+ * @name: "crossover", "lan"
+ * @kind: enum ctiha_link_kind
+ * @peer_mac: where frames go
+ * @gone: about to be freed; no timer may start again
+ * @session: the session
+ * @told_state: session state of the last link event
+ * @told_diag: diag of the last link event
+ * @doubted_ns: deadline at which @detect ran late and looked twice
+ * @stats: by CTIHA_A_STAT_*
+ *
+ * The node's lock protects all from @gone on.
+ */
+struct ctiha_link {
+	struct ctiha_node *node;
+	struct net_device *dev;
+	netdevice_tracker tracker;
+	struct packet_type receiver;
+	struct hrtimer tick;
+	struct hrtimer detect;
+	spinlock_t tx_lock;
+	char name[CTIHA_LINK_NAME_LEN];
+	u8 kind;
+	u8 peer_mac[ETH_ALEN];
+	bool gone;
+	struct ctiha_session session;
+	u8 told_state;
+	u8 told_diag;
+	u64 doubted_ns;
+	u64 stats[CTIHA_A_STAT_MAX + 1];
+};
+
+/**
+ * ctiha_link_add() - start heartbeats on a net device
+ * @node: node
+ * @spec: valid values
+ * @extack: receives the reason of a refusal
+ *
+ * Context: process, RTNL and config held, sleeps.
+ * Return: 0; -ENOKEY; -ENODEV; -EOPNOTSUPP if the device is not Ethernet;
+ * -EMSGSIZE; -EEXIST; -ENOMEM; -ERESTARTSYS.
+ */
+int ctiha_link_add(struct ctiha_node *node, const struct ctiha_link_spec *spec,
+		   struct netlink_ext_ack *extack);
+
+/**
+ * ctiha_link_del() - end heartbeats and free the link
+ * @link: link
+ * @diag: what the last event says of the session
+ * @cause: why
+ *
+ * Context: process, config held, sleeps.
+ */
+void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
+		    enum ctiha_cause cause);
+
+/**
+ * ctiha_link_find() - a link by name
+ * @node: node
+ * @name: its name
+ *
+ * Context: RCU read side, or config held. Return: the link or NULL.
+ */
+struct ctiha_link *ctiha_link_find(const struct ctiha_node *node,
+				   const char *name);
+
+/**
+ * ctiha_link_configured() - a link by index
+ * @node: node
+ * @index: below CTIHA_LINKS
+ *
+ * Context: RCU read side, or config held. Return: the link or NULL.
+ */
+struct ctiha_link *ctiha_link_configured(const struct ctiha_node *node,
+					 unsigned int index);
+
+/**
+ * ctiha_link_locked() - a link by index, for holders of the node's lock
+ * @node: node
+ * @index: below CTIHA_LINKS
+ *
+ * Return: the link or NULL.
+ */
+struct ctiha_link *ctiha_link_locked(const struct ctiha_node *node,
+				     unsigned int index);
+
+/**
+ * ctiha_link_drop() - take the session down for another reason than silence
+ * @link: link
+ * @diag: what the session says of it
+ * @random: fresh random number
+ *
+ * Says nothing to anyone: ctiha_node_announce() follows.
+ * Context: node's lock held.
+ */
+void ctiha_link_drop(struct ctiha_link *link, enum ctiha_diag diag, u64 random);
+
+/**
+ * ctiha_link_tick() - begin to send at the session's interval
+ * @link: link whose tick may or may not be running
+ *
+ * Context: node's lock held.
+ */
+void ctiha_link_tick(struct ctiha_link *link);
+
+/**
+ * ctiha_link_watch() - arm the detection of silence after a frame was heard
+ * @link: link
+ *
+ * Context: node's lock held.
+ */
+void ctiha_link_watch(struct ctiha_link *link);
+
+/**
+ * ctiha_link_view() - copy what netlink shows of a link
+ * @link: link
+ * @view: receives it
+ *
+ * Context: node's lock held.
+ */
+void ctiha_link_view(const struct ctiha_link *link,
+		     struct ctiha_link_view *view);
+
+/**
+ * ctiha_link_count() - count something
+ * @link: link
+ * @stat: CTIHA_A_STAT_*
+ *
+ * Context: any, node's lock not held.
+ */
+void ctiha_link_count(struct ctiha_link *link, unsigned int stat);
+
+/**
+ * ctiha_link_receive() - the packet_type handler, see receive.c
+ */
+int ctiha_link_receive(struct sk_buff *skb, struct net_device *dev,
+		       struct packet_type *receiver,
+		       struct net_device *orig_dev);
+
+/**
+ * ctiha_link_send() - send one frame now
+ * @link: link
+ * @type: enum ctiha_frame_type
+ *
+ * Nothing is sent while the device is not running, or after the goodbye.
+ * Context: bottom halves off, RCU read side, no locks held.
+ */
+void ctiha_link_send(struct ctiha_link *link, enum ctiha_frame_type type);
+
+/**
+ * ctiha_link_send_all() - send one frame on every link now
+ * @node: node
+ * @type: enum ctiha_frame_type
+ *
+ * Context: bottom halves off, no locks held.
+ */
+void ctiha_link_send_all(struct ctiha_node *node, enum ctiha_frame_type type);
+
+/**
+ * ctiha_device_register() - begin to follow net devices
+ *
+ * Return: 0 or -errno.
+ */
+int ctiha_device_register(void);
+
+/** ctiha_device_unregister() - the opposite of ctiha_device_register() */
+void ctiha_device_unregister(void);
+
+#endif /* CTIHA_KERNEL_LINK_H */

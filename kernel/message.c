@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Netlink messages. See message.h and Documentation/netlink/specs/ctiha.yaml.
+ */
+#include <net/genetlink.h>
+
+#include "message.h"
+#include "netlink.h"
+
+/* Ends a nest whose attributes were put with @failed as the result. */
+static int end_nest(struct sk_buff *skb, struct nlattr *nest, bool failed)
+{
+	if (failed) {
+		nla_nest_cancel(skb, nest);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+int ctiha_message_put_node(struct sk_buff *skb,
+			   const struct ctiha_node_view *view)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_NODE);
+	const int pad = CTIHA_A_NODE_PAD;
+	bool failed;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_u8(skb, CTIHA_A_NODE_ID, view->id) ||
+		 nla_put_u32(skb, CTIHA_A_NODE_PAIR, view->pair) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_LEASE_NS,
+				   view->lease_ns, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_PROMISE_NS,
+				   view->promise_ns, pad) ||
+		 nla_put_u8(skb, CTIHA_A_NODE_ROLE, view->role) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_EPOCH,
+				   view->epoch, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_VOTE_EPOCH,
+				   view->vote_epoch, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_LEASE_LEFT_NS,
+				   view->lease_left_ns, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_PROMISE_LEFT_NS,
+				   view->promise_left_ns, pad) ||
+		 nla_put_u32(skb, CTIHA_A_NODE_REPORT, view->report) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_SYNC_POS,
+				   view->sync_pos, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_NODE_EVENT_SEQ,
+				   view->event_seq, pad);
+	return end_nest(skb, nest, failed);
+}
+
+int ctiha_message_put_peer(struct sk_buff *skb, const struct ctiha_peer *peer)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_PEER);
+	const int pad = CTIHA_A_PEER_PAD;
+	bool failed;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_u8(skb, CTIHA_A_PEER_HEARD, peer->heard) ||
+		 nla_put_u8(skb, CTIHA_A_PEER_LEFT, peer->left) ||
+		 nla_put_u8(skb, CTIHA_A_PEER_ROLE, peer->role) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_PEER_EPOCH, peer->epoch, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_PEER_VOTE_EPOCH,
+				   peer->vote_epoch, pad) ||
+		 nla_put_u32(skb, CTIHA_A_PEER_REPORT, peer->report) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_PEER_SYNC_POS,
+				   peer->sync_pos, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_PEER_HEARD_NS,
+				   peer->heard_ns, pad);
+	return end_nest(skb, nest, failed);
+}
+
+static int put_stats(struct sk_buff *skb, const u64 *stats)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_LINK_STATS);
+	bool failed = false;
+	int stat;
+
+	if (!nest)
+		return -EMSGSIZE;
+	for (stat = CTIHA_A_STAT_TX; stat < CTIHA_A_STAT_PAD && !failed; stat++)
+		failed = nla_put_u64_64bit(skb, stat, stats[stat],
+					   CTIHA_A_STAT_PAD);
+	return end_nest(skb, nest, failed);
+}
+
+int ctiha_message_put_link(struct sk_buff *skb,
+			   const struct ctiha_link_view *view)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_LINK);
+	const int pad = CTIHA_A_LINK_PAD;
+	bool failed;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_string(skb, CTIHA_A_LINK_NAME, view->name) ||
+		 nla_put_u8(skb, CTIHA_A_LINK_KIND, view->kind) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_IFINDEX, view->ifindex) ||
+		 nla_put(skb, CTIHA_A_LINK_PEER_MAC, ETH_ALEN,
+			 view->peer_mac) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_INTERVAL_US,
+			     view->interval_us) ||
+		 nla_put_u8(skb, CTIHA_A_LINK_MULTIPLIER, view->multiplier) ||
+		 nla_put_u8(skb, CTIHA_A_LINK_STATE, view->state) ||
+		 nla_put_u8(skb, CTIHA_A_LINK_DIAG, view->diag) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_AGREED_US, view->agreed_us) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_LINK_DETECT_NS,
+				   view->detect_ns, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_LINK_RTT_NS,
+				   view->rtt_ns, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_LINK_HEARD_NS,
+				   view->heard_ns, pad) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_CHANGES, view->changes) ||
+		 put_stats(skb, view->stats);
+	return end_nest(skb, nest, failed);
+}
+
+static int put_event(struct sk_buff *skb, const struct ctiha_event *event)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_EVENT);
+	const int pad = CTIHA_A_EVENT_PAD;
+	bool failed;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_u64_64bit(skb, CTIHA_A_EVENT_SEQ, event->seq, pad) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_EVENT_TIME_NS,
+				   event->time_ns, pad) ||
+		 nla_put_u8(skb, CTIHA_A_EVENT_CAUSE, event->cause);
+	return end_nest(skb, nest, failed);
+}
+
+static int put_object(struct sk_buff *skb, const struct ctiha_event *event)
+{
+	switch (event->cmd) {
+	case CTIHA_CMD_NODE_NTF:
+		return ctiha_message_put_node(skb, &event->node);
+	case CTIHA_CMD_PEER_NTF:
+		return ctiha_message_put_peer(skb, &event->peer);
+	default:
+		return ctiha_message_put_link(skb, &event->link);
+	}
+}
+
+void ctiha_message_multicast(struct net *net, const struct ctiha_event *event)
+{
+	struct sk_buff *skb;
+	void *head;
+
+	if (!genl_has_listeners(&ctiha_family, net, CTIHA_GROUP_EVENT))
+		return;
+	skb = genlmsg_new(CTIHA_MESSAGE_SIZE, GFP_ATOMIC);
+	if (!skb)
+		return;
+	head = genlmsg_put(skb, 0, 0, &ctiha_family, 0, event->cmd);
+	if (!head || put_event(skb, event) || put_object(skb, event)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, head);
+	genlmsg_multicast_netns(&ctiha_family, net, skb, 0, CTIHA_GROUP_EVENT,
+				GFP_ATOMIC);
+}

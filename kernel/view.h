@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What netlink says of an object: a copy taken under the node's lock, put into
+ * attributes after it is released. Times in nanoseconds of CLOCK_MONOTONIC.
+ */
+#ifndef CTIHA_KERNEL_VIEW_H
+#define CTIHA_KERNEL_VIEW_H
+
+#include <linux/if_ether.h>
+
+#include <ctiha/base.h>
+#include <linux/ctiha.h>
+
+/* Mirrors CTIHA_A_NODE_*. */
+struct ctiha_node_view {
+	u8 id;
+	u8 role;
+	u32 pair;
+	u32 report;
+	u64 lease_ns;
+	u64 promise_ns;
+	u64 epoch;
+	u64 vote_epoch;
+	u64 lease_left_ns;
+	u64 promise_left_ns;
+	u64 sync_pos;
+	u64 event_seq;
+};
+
+/* Mirrors CTIHA_A_PEER_*; the node keeps its picture of the peer in it, too. */
+struct ctiha_peer {
+	bool heard;
+	bool left;
+	u8 role;
+	u32 report;
+	u64 epoch;
+	u64 vote_epoch;
+	u64 sync_pos;
+	u64 heard_ns;
+};
+
+/* Mirrors CTIHA_A_LINK_*. */
+struct ctiha_link_view {
+	char name[CTIHA_LINK_NAME_LEN];
+	u8 kind;
+	u8 multiplier;
+	u8 state;
+	u8 diag;
+	u8 peer_mac[ETH_ALEN];
+	u32 ifindex;		/* 0: the link is gone */
+	u32 interval_us;
+	u32 agreed_us;
+	u32 changes;
+	u64 detect_ns;
+	u64 rtt_ns;
+	u64 heard_ns;
+	u64 stats[CTIHA_A_STAT_MAX + 1];
+};
+
+#endif /* CTIHA_KERNEL_VIEW_H */

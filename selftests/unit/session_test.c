@@ -1,0 +1,542 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The three-way session, with a clock and a network that obey the test. */
+#include "kselftest_harness.h"
+
+#include <ctiha/session.h>
+
+#define MS		CTIHA_NS_PER_MS
+#define INTERVAL_US	10000
+#define INTERVAL_NS	(INTERVAL_US * CTIHA_NS_PER_US)
+#define MULTIPLIER	3
+#define DETECT_NS	(MULTIPLIER * INTERVAL_NS)
+#define TAPE_LEN	256
+
+/* Two sides; what a sends is heard by b, and the other way round. */
+FIXTURE(session)
+{
+	struct ctiha_session a, b;
+	u64 now;
+	u64 random;
+	u64 echoed;			/* of the last frame heard */
+	struct ctiha_frame tape[TAPE_LEN];
+	unsigned int taped;
+};
+
+static u64 draw(FIXTURE_DATA(session) *self)
+{
+	return self->random += 0x1234567;
+}
+
+FIXTURE_SETUP(session)
+{
+	memset(self, 0, sizeof(*self));
+	self->now = 1000 * MS;
+	ctiha_session_init(&self->a, INTERVAL_US, MULTIPLIER, draw(self));
+	ctiha_session_init(&self->b, INTERVAL_US, MULTIPLIER, draw(self));
+}
+
+FIXTURE_TEARDOWN(session)
+{
+}
+
+static struct ctiha_frame say(FIXTURE_DATA(session) *self, struct ctiha_session *from)
+{
+	struct ctiha_frame frame = { .type = CTIHA_FRAME_HEARTBEAT };
+
+	ctiha_session_send(from, self->now, &frame);
+	self->tape[self->taped++ % TAPE_LEN] = frame;
+	return frame;
+}
+
+static enum ctiha_heard hear(FIXTURE_DATA(session) *self, struct ctiha_session *to,
+			     const struct ctiha_frame *frame)
+{
+	return ctiha_session_hear(to, frame, self->now, draw(self),
+				  &self->echoed);
+}
+
+static enum ctiha_heard pass(FIXTURE_DATA(session) *self, struct ctiha_session *from,
+			     struct ctiha_session *to)
+{
+	struct ctiha_frame frame = say(self, from);
+
+	return hear(self, to, &frame);
+}
+
+static bool expire(FIXTURE_DATA(session) *self, struct ctiha_session *s)
+{
+	return ctiha_session_expire(s, self->now, draw(self));
+}
+
+/* Both beat for a while and hear each other. */
+static void beat(FIXTURE_DATA(session) *self, unsigned int rounds)
+{
+	while (rounds--) {
+		self->now += INTERVAL_NS;
+		pass(self, &self->a, &self->b);
+		pass(self, &self->b, &self->a);
+	}
+}
+
+#define EXPECT_STATES(state_a, state_b) do { \
+	EXPECT_EQ(state_a, self->a.state); \
+	EXPECT_EQ(state_b, self->b.state); \
+} while (0)
+
+TEST_F(session, starts_down_and_waits)
+{
+	EXPECT_STATES(CTIHA_SESSION_DOWN, CTIHA_SESSION_DOWN);
+	EXPECT_EQ(U64_MAX, ctiha_session_deadline_ns(&self->a));
+	self->now += 1000000 * MS;
+	EXPECT_FALSE(expire(self, &self->a));
+	EXPECT_EQ(CTIHA_DIAG_NONE, self->a.diag);
+}
+
+/* I hear you; I believe you; I know that you believe me. */
+TEST_F(session, up_step_by_step_a_first)
+{
+	EXPECT_EQ(CTIHA_HEARD_UNBOUND, pass(self, &self->a, &self->b));
+	EXPECT_STATES(CTIHA_SESSION_DOWN, CTIHA_SESSION_INIT);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, pass(self, &self->b, &self->a));
+	EXPECT_STATES(CTIHA_SESSION_INIT, CTIHA_SESSION_INIT);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, pass(self, &self->a, &self->b));
+	EXPECT_STATES(CTIHA_SESSION_INIT, CTIHA_SESSION_UP);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, pass(self, &self->b, &self->a));
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	EXPECT_EQ(0, self->a.changes);
+	EXPECT_EQ(0, self->b.changes);
+}
+
+TEST_F(session, up_step_by_step_b_first)
+{
+	pass(self, &self->b, &self->a);
+	pass(self, &self->a, &self->b);
+	pass(self, &self->b, &self->a);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_INIT);
+	pass(self, &self->a, &self->b);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+TEST_F(session, up_when_both_speak_at_once)
+{
+	static const u8 states[] = {
+		CTIHA_SESSION_INIT, CTIHA_SESSION_INIT, CTIHA_SESSION_UP,
+	};
+	struct ctiha_frame from_a, from_b;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(states); i++) {
+		from_a = say(self, &self->a);
+		from_b = say(self, &self->b);
+		EXPECT_EQ(i ? CTIHA_HEARD_BOUND : CTIHA_HEARD_UNBOUND,
+			  hear(self, &self->a, &from_b));
+		EXPECT_EQ(i ? CTIHA_HEARD_BOUND : CTIHA_HEARD_UNBOUND,
+			  hear(self, &self->b, &from_a));
+		EXPECT_STATES(states[i], states[i]);
+	}
+}
+
+/*
+ * Whoever finds the session up knows that the peer has believed a frame of this
+ * very incarnation. A server that came back after its goodbye relies on it.
+ */
+TEST_F(session, up_means_believed_by_the_peer)
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		pass(self, i % 2 ? &self->b : &self->a,
+		     i % 2 ? &self->a : &self->b);
+		if (self->a.state == CTIHA_SESSION_UP)
+			EXPECT_NE(0, self->b.echo_seq);
+		if (self->b.state == CTIHA_SESSION_UP)
+			EXPECT_NE(0, self->a.echo_seq);
+	}
+}
+
+TEST_F(session, stays_up_while_it_beats)
+{
+	beat(self, 1000);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	EXPECT_FALSE(expire(self, &self->a));
+	EXPECT_FALSE(expire(self, &self->b));
+	EXPECT_EQ(0, self->a.lost + self->b.lost);
+	EXPECT_EQ(0, self->a.changes + self->b.changes);
+}
+
+TEST_F(session, silence_is_judged_at_the_very_deadline)
+{
+	u64 old_discr;
+
+	beat(self, 5);
+	old_discr = self->b.my_discr;
+	EXPECT_EQ(self->now + DETECT_NS, ctiha_session_deadline_ns(&self->b));
+	self->now += DETECT_NS - 1;
+	EXPECT_FALSE(expire(self, &self->b));
+	EXPECT_EQ(CTIHA_SESSION_UP, self->b.state);
+	self->now += 1;
+	EXPECT_TRUE(expire(self, &self->b));
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->b.state);
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, self->b.diag);
+	EXPECT_EQ(1, self->b.changes);
+	EXPECT_NE(old_discr, self->b.my_discr);
+	EXPECT_FALSE(expire(self, &self->b));
+	EXPECT_EQ(1, self->b.changes);
+}
+
+TEST_F(session, a_handshake_that_stops_is_forgotten)
+{
+	pass(self, &self->a, &self->b);
+	self->now += DETECT_NS - 1;
+	EXPECT_FALSE(expire(self, &self->b));
+	self->now += 1;
+	EXPECT_TRUE(expire(self, &self->b));
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->b.state);
+	EXPECT_EQ(0, self->b.changes);
+}
+
+TEST_F(session, slower_interval_and_senders_multiplier_hold)
+{
+	ctiha_session_init(&self->a, 50000, 4, draw(self));
+	ctiha_session_init(&self->b, 10000, 7, draw(self));
+	beat(self, 3);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	EXPECT_EQ(50000, ctiha_session_agreed_us(&self->a));
+	EXPECT_EQ(50000, ctiha_session_agreed_us(&self->b));
+	EXPECT_EQ(7 * 50 * MS, ctiha_session_detect_ns(&self->a));
+	EXPECT_EQ(4 * 50 * MS, ctiha_session_detect_ns(&self->b));
+	self->now += 200 * MS - 1;
+	EXPECT_FALSE(expire(self, &self->b));
+	self->now += 1;
+	EXPECT_TRUE(expire(self, &self->b));
+	EXPECT_FALSE(expire(self, &self->a));
+}
+
+TEST_F(session, widest_values_do_not_overflow)
+{
+	ctiha_session_init(&self->a, CTIHA_INTERVAL_MAX_US,
+			   CTIHA_MULTIPLIER_MAX, draw(self));
+	beat(self, 3);
+	EXPECT_EQ(500000 * MS, ctiha_session_detect_ns(&self->b));
+}
+
+TEST_F(session, a_frame_counts_once)
+{
+	struct ctiha_frame first, second;
+	u64 heard_ns;
+
+	beat(self, 5);
+	first = say(self, &self->a);
+	second = say(self, &self->a);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->b, &second));
+	heard_ns = self->b.rx_ns;
+	self->now += 1;
+	EXPECT_EQ(CTIHA_HEARD_REPLAY, hear(self, &self->b, &second));
+	EXPECT_EQ(CTIHA_HEARD_REPLAY, hear(self, &self->b, &first));
+	EXPECT_EQ(0, self->echoed);
+	EXPECT_EQ(heard_ns, self->b.rx_ns);
+	EXPECT_EQ(CTIHA_SESSION_UP, self->b.state);
+}
+
+TEST_F(session, replays_do_not_prolong_a_session)
+{
+	struct ctiha_frame last;
+
+	beat(self, 5);
+	last = say(self, &self->a);
+	hear(self, &self->b, &last);
+	self->now += DETECT_NS;
+	hear(self, &self->b, &last);
+	EXPECT_TRUE(expire(self, &self->b));
+}
+
+/* Everything that was ever said, said again to both. */
+static void replay_all(FIXTURE_DATA(session) *self, unsigned int count,
+		       struct __test_metadata *_metadata)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		EXPECT_NE(CTIHA_HEARD_BOUND,
+			  hear(self, &self->a, &self->tape[i]));
+		EXPECT_NE(CTIHA_HEARD_BOUND,
+			  hear(self, &self->b, &self->tape[i]));
+	}
+}
+
+TEST_F(session, a_former_life_never_brings_it_up)
+{
+	beat(self, 100);
+	ASSERT_LT(self->taped, TAPE_LEN);
+	self->now += DETECT_NS;
+	EXPECT_TRUE(expire(self, &self->a));
+	EXPECT_TRUE(expire(self, &self->b));
+	replay_all(self, self->taped, _metadata);
+	replay_all(self, self->taped, _metadata);
+	EXPECT_NE(CTIHA_SESSION_UP, self->a.state);
+	EXPECT_NE(CTIHA_SESSION_UP, self->b.state);
+}
+
+TEST_F(session, a_former_life_never_takes_it_down)
+{
+	unsigned int former;
+	u64 heard_ns;
+
+	beat(self, 50);
+	former = self->taped;
+	self->now += DETECT_NS;
+	expire(self, &self->a);
+	expire(self, &self->b);
+	beat(self, 10);
+	ASSERT_LT(self->taped, TAPE_LEN);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	heard_ns = self->b.rx_ns;
+	self->now += 1;
+	replay_all(self, former, _metadata);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	EXPECT_EQ(heard_ns, self->b.rx_ns);
+	EXPECT_EQ(1, self->a.changes);
+	EXPECT_EQ(1, self->b.changes);
+}
+
+TEST_F(session, replays_during_the_handshake_only_delay_it)
+{
+	unsigned int former, round;
+
+	beat(self, 50);
+	former = self->taped;
+	self->now += DETECT_NS;
+	expire(self, &self->a);
+	expire(self, &self->b);
+	for (round = 0; round < 4; round++) {
+		replay_all(self, former, _metadata);
+		beat(self, 1);
+	}
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+TEST_F(session, a_restarted_peer_is_noticed_by_its_first_echo)
+{
+	beat(self, 5);
+	ctiha_session_init(&self->b, INTERVAL_US, MULTIPLIER, draw(self));
+	/* Unbound: could be a replay, so it changes nothing. */
+	EXPECT_EQ(CTIHA_HEARD_UNBOUND, pass(self, &self->b, &self->a));
+	EXPECT_EQ(CTIHA_SESSION_UP, self->a.state);
+	EXPECT_EQ(CTIHA_HEARD_UNBOUND, pass(self, &self->a, &self->b));
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->b.state);
+	/* It echoes what only a living peer can know. */
+	EXPECT_EQ(CTIHA_HEARD_UNBOUND, pass(self, &self->b, &self->a));
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	EXPECT_EQ(CTIHA_DIAG_PEER_RESTARTED, self->a.diag);
+	EXPECT_EQ(1, self->a.changes);
+	beat(self, 2);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+TEST_F(session, one_way_loss_takes_both_sides_down)
+{
+	struct ctiha_frame from_b;
+
+	beat(self, 5);
+	/* What a says is lost from here on. */
+	self->now += DETECT_NS;
+	say(self, &self->a);
+	EXPECT_TRUE(expire(self, &self->b));
+	from_b = say(self, &self->b);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, from_b.session_state);
+	hear(self, &self->a, &from_b);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	EXPECT_EQ(CTIHA_DIAG_PEER_DOWN, self->a.diag);
+	/* That way alone never brings it up. */
+	for (; self->now < 3000 * MS; self->now += INTERVAL_NS) {
+		say(self, &self->a);
+		pass(self, &self->b, &self->a);
+		expire(self, &self->a);
+		expire(self, &self->b);
+		ASSERT_NE(CTIHA_SESSION_UP, self->a.state);
+		ASSERT_EQ(CTIHA_SESSION_DOWN, self->b.state);
+	}
+	EXPECT_EQ(1, self->a.changes);
+	EXPECT_EQ(1, self->b.changes);
+	beat(self, 2);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+TEST_F(session, the_word_that_it_is_down_works_once)
+{
+	struct ctiha_frame down;
+
+	beat(self, 5);
+	self->now += DETECT_NS;
+	EXPECT_TRUE(expire(self, &self->b));
+	down = say(self, &self->b);
+	hear(self, &self->a, &down);
+	beat(self, 3);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+	EXPECT_NE(CTIHA_HEARD_BOUND, hear(self, &self->a, &down));
+	EXPECT_EQ(CTIHA_SESSION_UP, self->a.state);
+}
+
+/* A vote is a promise to the frame that it echoes; a replay gets no promise. */
+TEST_F(session, only_believed_frames_are_echoed)
+{
+	struct ctiha_frame frame;
+
+	pass(self, &self->a, &self->b);
+	frame = say(self, &self->b);
+	EXPECT_EQ(0, frame.echo_seq);
+	EXPECT_EQ(0, frame.echo_hold_ns);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->a, &frame));
+	EXPECT_EQ(0, self->echoed);
+	frame = say(self, &self->a);
+	EXPECT_EQ(self->b.tx_seq, frame.echo_seq);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->b, &frame));
+	EXPECT_EQ(self->now, self->echoed);
+}
+
+TEST_F(session, a_new_incarnation_is_not_sent_the_old_ones_echo)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 2);
+	EXPECT_EQ(CTIHA_SESSION_UP, self->a.state);
+	frame = say(self, &self->a);
+	EXPECT_NE(0, frame.echo_seq);
+	/* b dies; a falls silent to itself, and hears the next b unbound. */
+	self->now += DETECT_NS;
+	expire(self, &self->a);
+	ctiha_session_init(&self->b, INTERVAL_US, MULTIPLIER, draw(self));
+	pass(self, &self->b, &self->a);
+	frame = say(self, &self->a);
+	EXPECT_EQ(0, frame.echo_seq);
+}
+
+TEST_F(session, gaps_in_the_sequence_are_counted)
+{
+	unsigned int i;
+
+	beat(self, 5);
+	for (i = 0; i < 7; i++)
+		say(self, &self->a);
+	pass(self, &self->a, &self->b);
+	EXPECT_EQ(7, self->b.lost);
+	pass(self, &self->a, &self->b);
+	EXPECT_EQ(7, self->b.lost);
+	EXPECT_EQ(0, self->a.lost);
+}
+
+TEST_F(session, round_trip_excludes_the_peers_hold)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 5);
+	frame = say(self, &self->a);
+	self->now += 300000;
+	hear(self, &self->b, &frame);
+	self->now += 4 * MS;
+	frame = say(self, &self->b);
+	EXPECT_EQ(4 * MS, frame.echo_hold_ns);
+	self->now += 200000;
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->a, &frame));
+	EXPECT_EQ(500000, self->a.rtt_ns);
+	EXPECT_EQ(self->now - 4 * MS - 500000, self->echoed);
+}
+
+TEST_F(session, an_impossible_hold_is_no_round_trip)
+{
+	struct ctiha_frame frame;
+	u64 rtt;
+
+	beat(self, 5);
+	pass(self, &self->a, &self->b);
+	self->now += MS;
+	frame = say(self, &self->b);
+	rtt = self->a.rtt_ns;
+	frame.echo_hold_ns = MS + 1;
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->a, &frame));
+	EXPECT_EQ(rtt, self->a.rtt_ns);
+}
+
+TEST_F(session, an_echo_of_the_future_is_no_echo)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 5);
+	frame = say(self, &self->b);
+	frame.echo_seq = self->a.tx_seq + 1;
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->a, &frame));
+	EXPECT_EQ(0, self->echoed);
+	frame = say(self, &self->b);
+	frame.echo_seq = U64_MAX;
+	hear(self, &self->a, &frame);
+	EXPECT_EQ(0, self->echoed);
+}
+
+TEST_F(session, send_times_wrap_and_old_ones_are_not_mistaken)
+{
+	struct ctiha_frame frame;
+	u64 first_ns, first_seq;
+	unsigned int i;
+
+	beat(self, 5);
+	self->now += MS;
+	first_ns = self->now;
+	frame = say(self, &self->a);
+	first_seq = frame.seq;
+	for (i = 1; i < CTIHA_SESSION_WINDOW; i++) {
+		self->now += MS;
+		say(self, &self->a);
+	}
+	/* The oldest one that is still remembered. */
+	frame = say(self, &self->b);
+	frame.echo_seq = first_seq;
+	hear(self, &self->a, &frame);
+	EXPECT_EQ(first_ns, self->echoed);
+	/* One more overwrites it; a wrong time would prolong a lease. */
+	self->now += MS;
+	say(self, &self->a);
+	frame = say(self, &self->b);
+	frame.echo_seq = first_seq;
+	hear(self, &self->a, &frame);
+	EXPECT_EQ(0, self->echoed);
+	frame = say(self, &self->b);
+	frame.echo_seq = first_seq + 1;
+	hear(self, &self->a, &frame);
+	EXPECT_EQ(first_ns + MS, self->echoed);
+}
+
+TEST_F(session, sequence_begins_anew_with_each_incarnation)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 5);
+	ctiha_session_drop(&self->a, CTIHA_DIAG_DEVICE, draw(self));
+	EXPECT_EQ(CTIHA_DIAG_DEVICE, self->a.diag);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	EXPECT_EQ(1, self->a.changes);
+	frame = say(self, &self->a);
+	EXPECT_EQ(1, frame.seq);
+	EXPECT_EQ(0, frame.echo_seq);
+	EXPECT_EQ(0, frame.echo_hold_ns);
+	EXPECT_EQ(CTIHA_DIAG_DEVICE, frame.diag);
+	/* Echoes of the former incarnation are worth nothing. */
+	EXPECT_NE(CTIHA_HEARD_BOUND, pass(self, &self->b, &self->a));
+	EXPECT_EQ(0, self->echoed);
+}
+
+TEST_F(session, discriminators_are_never_zero_and_never_repeat)
+{
+	u64 before;
+
+	ctiha_session_init(&self->a, INTERVAL_US, MULTIPLIER, 0);
+	EXPECT_NE(0, self->a.my_discr);
+	before = self->a.my_discr;
+	ctiha_session_drop(&self->a, CTIHA_DIAG_DEVICE, before);
+	EXPECT_NE(before, self->a.my_discr);
+	ctiha_session_init(&self->a, INTERVAL_US, MULTIPLIER, U64_MAX);
+	ctiha_session_drop(&self->a, CTIHA_DIAG_DEVICE, U64_MAX);
+	EXPECT_NE(U64_MAX, self->a.my_discr);
+	EXPECT_NE(0, self->a.my_discr);
+}
+
+TEST_HARNESS_MAIN

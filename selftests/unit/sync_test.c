@@ -1,0 +1,1102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * State sync between two servers in one process, over loopback addresses:
+ *
+ *    A 127.1.0.1 --- proxy --- 127.1.0.2 B     crossover
+ *    A 127.2.0.1 ------------- 127.2.0.2 B     LAN
+ *
+ * The proxy flips bytes, cuts, withholds and records. b0-b4, c1-c3, e4, g2.
+ */
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/listener.h>
+
+#include "kselftest_harness.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/sync/internal.h"
+#include "scratch.h"
+
+#define PATIENCE_MS	600
+#define MAP_SIZE	(64UL << 20)
+
+struct side {
+	struct sync *sync;
+	struct sync_spec spec;
+	u64 acks[3];		/* by enum sync_ack */
+	u64 last_cookie;
+	u64 first_alone_ns;
+	u64 unsynced_ns;	/* when the state said so first */
+	bool may_act;
+	bool in_order;
+	unsigned int news;	/* calls of the state callback */
+};
+
+/* One direction of the proxied connection. */
+struct lane {
+	struct bufferevent *to;
+	u64 passed;
+	u64 flip_at;		/* flip a bit of the byte at this offset */
+	u64 hold_at;		/* withhold everything from this offset on */
+	struct evbuffer *record;
+};
+
+struct proxy {
+	struct event_base *base;
+	struct evconnlistener *listener;
+	struct sockaddr_in upstream;
+	struct sockaddr_in from;
+	struct bufferevent *ends[2];
+	struct lane lanes[2];	/* 0: to B */
+	u64 flip_every;
+	u64 hold_next;		/* hold_at of lane 0 for the next connection */
+	bool closed;
+	unsigned int connections;
+};
+
+FIXTURE(sync)
+{
+	char scratch[64];
+	char error[256];
+	struct event_base *base;
+	struct side a, b;
+	struct proxy proxy;
+	u64 cookie;
+};
+
+static struct sockaddr_in address(const char *ip, u16 port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_port = htons(port) };
+
+	inet_pton(AF_INET, ip, &a.sin_addr);
+	return a;
+}
+
+static void set_address(struct sockaddr_storage *to, const char *ip, u16 port)
+{
+	struct sockaddr_in a = address(ip, port);
+
+	memcpy(to, &a, sizeof(a));
+}
+
+/* A port that is free on all the addresses used here. */
+static u16 free_port(void)
+{
+	struct sockaddr_in a = address("0.0.0.0", 0);
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	bind(fd, (struct sockaddr *)&a, sizeof(a));
+	getsockname(fd, (struct sockaddr *)&a, &len);
+	close(fd);
+	return ntohs(a.sin_port);
+}
+
+/* ---- proxy ---- */
+
+static void proxy_cut(struct proxy *p)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (p->ends[i])
+			bufferevent_free(p->ends[i]);
+		p->ends[i] = NULL;
+	}
+}
+
+static void forward(struct lane *l, struct evbuffer *input)
+{
+	size_t len = evbuffer_get_length(input);
+	u8 *bytes = evbuffer_pullup(input, -1);
+
+	if (l->flip_at >= l->passed && l->flip_at < l->passed + len)
+		bytes[l->flip_at - l->passed] ^= 0x10;
+	if (l->hold_at < l->passed + len)
+		len = l->hold_at > l->passed ? l->hold_at - l->passed : 0;
+	if (l->record)
+		evbuffer_add(l->record, bytes, len);
+	evbuffer_add(bufferevent_get_output(l->to), bytes, len);
+	l->passed += evbuffer_get_length(input);
+	evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void on_proxy_read(struct bufferevent *from, void *arg)
+{
+	struct proxy *p = arg;
+	struct lane *l = &p->lanes[from == p->ends[0] ? 0 : 1];
+
+	forward(l, bufferevent_get_input(from));
+	while (p->flip_every && l->flip_at < l->passed)
+		l->flip_at += p->flip_every;
+}
+
+static void on_proxy_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	if (!(what & BEV_EVENT_CONNECTED))
+		proxy_cut(arg);
+}
+
+static void on_proxy_accept(struct evconnlistener *l, evutil_socket_t fd,
+			    struct sockaddr *peer, int len, void *arg)
+{
+	struct proxy *p = arg;
+	int up = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int i;
+
+	(void)l;
+	(void)peer;
+	(void)len;
+	proxy_cut(p);
+	if (p->closed) {
+		close(fd);
+		close(up);
+		return;
+	}
+	p->connections++;
+	bind(up, (struct sockaddr *)&p->from, sizeof(p->from));
+	p->ends[0] = bufferevent_socket_new(p->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	p->ends[1] = bufferevent_socket_new(p->base, up, BEV_OPT_CLOSE_ON_FREE);
+	for (i = 0; i < 2; i++) {
+		struct evbuffer *record = p->lanes[i].record;
+
+		p->lanes[i] = (struct lane){
+			.to = p->ends[!i],
+			.flip_at = p->flip_every ? p->flip_every : U64_MAX,
+			.hold_at = i || !p->hold_next ? U64_MAX : p->hold_next,
+			.record = record,
+		};
+		bufferevent_setcb(p->ends[i], on_proxy_read, NULL,
+				  on_proxy_event, p);
+		bufferevent_enable(p->ends[i], EV_READ | EV_WRITE);
+	}
+	bufferevent_socket_connect(p->ends[1], (struct sockaddr *)&p->upstream,
+				   sizeof(p->upstream));
+}
+
+static bool proxy_open(struct proxy *p, struct event_base *base, u16 port,
+		       u16 upstream_port)
+{
+	struct sockaddr_in at = address("127.1.0.2", port);
+
+	p->base = base;
+	p->upstream = address("127.1.0.2", upstream_port);
+	p->from = address("127.1.0.1", 0);
+	p->listener = evconnlistener_new_bind(base, on_proxy_accept, p,
+					      LEV_OPT_CLOSE_ON_FREE |
+					      LEV_OPT_REUSEABLE, 8,
+					      (struct sockaddr *)&at,
+					      sizeof(at));
+	return p->listener;
+}
+
+/* ---- sides ---- */
+
+static void on_acked(void *arg, u64 cookie, enum sync_ack ack)
+{
+	struct side *side = arg;
+
+	side->acks[ack]++;
+	if (cookie != side->last_cookie + 1)
+		side->in_order = false;
+	side->last_cookie = cookie;
+	if (ack == SYNC_ACK_ALONE && !side->first_alone_ns)
+		side->first_alone_ns = clock_now_ns();
+}
+
+static void on_state(void *arg, const struct sync_status *status)
+{
+	struct side *side = arg;
+
+	side->news++;
+	if (!status->synced && !side->unsynced_ns)
+		side->unsynced_ns = clock_now_ns();
+}
+
+static bool on_may_act(void *arg)
+{
+	struct side *side = arg;
+
+	return side->may_act;
+}
+
+static const struct sync_callbacks callbacks = {
+	.acked = on_acked,
+	.state = on_state,
+	.may_act = on_may_act,
+};
+
+static void make_spec(struct side *side, const char *scratch, u8 node,
+		      u16 port, u16 proxy_port)
+{
+	struct sync_spec *spec = &side->spec;
+
+	memset(spec, 0, sizeof(*spec));
+	spec->pair = 5;
+	spec->node = node;
+	memcpy(spec->key, "the pair's key", 14);
+	snprintf(spec->directory, sizeof(spec->directory), "%s/%u", scratch,
+		 node);
+	spec->map_size = MAP_SIZE;
+	spec->patience_ms = PATIENCE_MS;
+	spec->paths[0].configured = true;
+	set_address(&spec->paths[0].local, node ? "127.1.0.2" : "127.1.0.1",
+		    port);
+	set_address(&spec->paths[0].peer, node ? "127.1.0.1" : "127.1.0.2",
+		    node ? port : proxy_port);
+	spec->paths[1].configured = true;
+	set_address(&spec->paths[1].local, node ? "127.2.0.2" : "127.2.0.1",
+		    port);
+	set_address(&spec->paths[1].peer, node ? "127.2.0.1" : "127.2.0.2",
+		    port);
+}
+
+static bool open_side(struct side *side, struct event_base *base, char *error)
+{
+	side->may_act = true;
+	side->in_order = true;
+	side->sync = sync_open(base, &side->spec, &callbacks, side, error, 256);
+	return side->sync;
+}
+
+FIXTURE_SETUP(sync)
+{
+	u16 port = free_port(), proxy_port = free_port();
+
+	log_init("sync_test", getenv("VERBOSE") ? 7 : 0);
+	ASSERT_TRUE(scratch_make(self->scratch));
+	self->base = event_base_new();
+	make_spec(&self->a, self->scratch, 0, port, proxy_port);
+	make_spec(&self->b, self->scratch, 1, port, proxy_port);
+	ASSERT_TRUE(proxy_open(&self->proxy, self->base, proxy_port, port));
+	ASSERT_TRUE(open_side(&self->a, self->base, self->error)) {
+		TH_LOG("%s", self->error);
+	}
+	ASSERT_TRUE(open_side(&self->b, self->base, self->error)) {
+		TH_LOG("%s", self->error);
+	}
+}
+
+FIXTURE_TEARDOWN(sync)
+{
+	sync_close(self->a.sync);
+	sync_close(self->b.sync);
+	proxy_cut(&self->proxy);
+	if (self->proxy.lanes[0].record)
+		evbuffer_free(self->proxy.lanes[0].record);
+	evconnlistener_free(self->proxy.listener);
+	event_base_free(self->base);
+	scratch_remove(self->scratch);
+}
+
+typedef FIXTURE_DATA(sync) bed;
+
+static void nothing(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+}
+
+/* Runs the event loop for some time, or until a condition holds. */
+static bool run(bed *t, unsigned int ms, bool (*until)(bed *t))
+{
+	const struct timeval step = { .tv_usec = 2000 };
+	struct event *timer = event_new(t->base, -1, EV_PERSIST, nothing, NULL);
+	u64 end = clock_now_ns() + ms * CTIHA_NS_PER_MS;
+	bool held = false;
+
+	event_add(timer, &step);
+	while (!(held = until && until(t)) && clock_now_ns() < end)
+		event_base_loop(t->base, EVLOOP_ONCE);
+	event_free(timer);
+	return held;
+}
+
+static struct sync_status status(struct side *side)
+{
+	struct sync_status st;
+
+	sync_status(side->sync, &st);
+	return st;
+}
+
+static bool identical(bed *t)
+{
+	struct sync_status a = status(&t->a), b = status(&t->b);
+
+	return a.state == SYNC_IDENTICAL && b.state == SYNC_IDENTICAL &&
+	       a.synced && b.synced && a.position == b.position &&
+	       a.epoch == b.epoch && a.records == b.records &&
+	       !memcmp(a.digest, b.digest, sizeof(a.digest));
+}
+
+static bool all_acked(bed *t)
+{
+	return t->a.last_cookie == t->cookie;
+}
+
+static int put(bed *t, u16 content, const char *key, const char *value)
+{
+	int rc = sync_write(t->a.sync, content, key, strlen(key), value,
+			    value ? strlen(value) : 0, t->cookie + 1);
+
+	if (!rc)
+		t->cookie++;
+	return rc;
+}
+
+static int put_many(bed *t, const char *prefix, int count)
+{
+	char key[32], value[64];
+	int i, rc = 0;
+
+	for (i = 0; !rc && i < count; i++) {
+		snprintf(key, sizeof(key), "%s %d", prefix, i);
+		snprintf(value, sizeof(value), "value of %s, %d", prefix, i);
+		rc = put(t, SYNC_CONTENT_CALL, key, value);
+	}
+	return rc;
+}
+
+static bool holds(struct side *side, const char *key, const char *value)
+{
+	char got[64];
+	int len = sync_read(side->sync, SYNC_CONTENT_CALL, key, strlen(key),
+			    got, sizeof(got));
+
+	if (!value)
+		return len == -ENOENT;
+	return len == (int)strlen(value) && !memcmp(got, value, (size_t)len);
+}
+
+static void links(bed *t, bool crossover, bool lan)
+{
+	sync_links(t->a.sync, crossover, lan);
+	sync_links(t->b.sync, crossover, lan);
+}
+
+static bool reopen(bed *t, struct side *side)
+{
+	sync_close(side->sync);
+	return open_side(side, t->base, t->error);
+}
+
+/* No way around the proxy. */
+static bool only_crossover(bed *t)
+{
+	t->a.spec.paths[1].configured = false;
+	t->b.spec.paths[1].configured = false;
+	return reopen(t, &t->a) && reopen(t, &t->b);
+}
+
+/* A holds records that it wrote before it was restarted: in no backlog. */
+static bool prefill(bed *t, int count)
+{
+	sync_activate(t->a.sync, 2);
+	if (put_many(t, "before", count) || !run(t, 5000, all_acked))
+		return false;
+	t->cookie = 0;
+	memset(t->a.acks, 0, sizeof(t->a.acks));
+	t->a.last_cookie = 0;
+	t->a.first_alone_ns = 0;
+	return reopen(t, &t->a);
+}
+
+/* A active in epoch 2, B its standby, both links up. */
+static bool join(bed *t)
+{
+	sync_follow(t->b.sync, 2);
+	sync_activate(t->a.sync, 2);
+	links(t, true, true);
+	return run(t, 3000, identical);
+}
+
+TEST_F(sync, alone_is_acknowledged_only_with_the_lease)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put_many(self, "x", 10));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_many(self, "y", 10));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(SYNC_ALONE, status(&self->a).state);
+	EXPECT_EQ(20, status(&self->a).position);
+	EXPECT_TRUE(self->a.in_order);
+}
+
+TEST_F(sync, bad_writes_are_refused_at_once)
+{
+	static char big[SYNC_VALUE_MAX + 1];
+
+	EXPECT_EQ(-EROFS, put(self, 1, "k", "v"));
+	sync_follow(self->a.sync, 2);
+	EXPECT_EQ(-EROFS, put(self, 1, "k", "v"));
+	sync_activate(self->a.sync, 2);
+	EXPECT_EQ(-EINVAL, put(self, 0, "k", "v"));
+	EXPECT_EQ(-EINVAL, put(self, SYNC_CONTENT_MAX + 1, "k", "v"));
+	EXPECT_EQ(-EINVAL, put(self, 1, "", "v"));
+	EXPECT_EQ(-EINVAL, sync_write(self->a.sync, 1, big, SYNC_KEY_MAX + 1,
+				      "v", 1, 0));
+	EXPECT_EQ(-EINVAL, sync_write(self->a.sync, 1, NULL, 3, "v", 1, 0));
+	EXPECT_EQ(-EINVAL, sync_write(self->a.sync, 1, "k", 1, NULL, 1, 0));
+	EXPECT_EQ(-EINVAL, sync_write(self->a.sync, 1, "k", 1, big,
+				      sizeof(big), 0));
+	EXPECT_EQ(0, status(&self->a).records);
+}
+
+TEST_F(sync, standby_gets_all_then_each)
+{
+	struct sync_status st;
+
+	ASSERT_TRUE(prefill(self, 700));
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put(self, SYNC_CONTENT_SERVER, "ivr-1", "normal"));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	ASSERT_TRUE(join(self));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_TRUE(holds(&self->b, "before 699", "value of before, 699"));
+
+	ASSERT_EQ(0, put_many(self, "after", 300));
+	ASSERT_EQ(0, put(self, SYNC_CONTENT_AGENT, "agent", "busy"));
+	ASSERT_EQ(0, put(self, SYNC_CONTENT_CALL, "before 7", NULL));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	/* The last of them were read before they were acknowledged. */
+	EXPECT_TRUE(holds(&self->b, "after 299", "value of after, 299"));
+	EXPECT_TRUE(holds(&self->b, "before 7", NULL));
+	EXPECT_EQ(302, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_TRUE(self->a.in_order);
+	ASSERT_TRUE(run(self, 1000, identical));
+	st = status(&self->b);
+	EXPECT_EQ(1001, st.records);
+	EXPECT_EQ(1003, st.position);
+	EXPECT_EQ(2, st.epoch);
+	EXPECT_EQ(CTIHA_LINK_CROSSOVER, st.path);
+	EXPECT_EQ(0, st.damaged);
+	EXPECT_EQ(0, status(&self->a).damaged);
+}
+
+TEST_F(sync, own_writes_are_read_before_they_are_acknowledged)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put(self, 1, "k", "1"));
+	EXPECT_TRUE(holds(&self->a, "k", "1"));
+	ASSERT_EQ(0, put(self, 1, "k", NULL));
+	EXPECT_TRUE(holds(&self->a, "k", NULL));
+}
+
+TEST_F(sync, contents_of_later_versions_are_kept)
+{
+	const struct store_record future = { 77, "k", 1, "future", 6 };
+	u64 records, digest[2];
+	struct store_state st;
+
+	ASSERT_EQ(0, store_begin(self->a.sync->store));
+	ASSERT_EQ(0, store_put(self->a.sync->store, &future));
+	ASSERT_EQ(0, store_commit(self->a.sync->store));
+	ASSERT_TRUE(join(self));
+	sync_totals(self->b.sync, 77, &records, digest);
+	EXPECT_EQ(1, records);
+	st = *store_state(self->b.sync->store);
+	EXPECT_EQ(st.digest[0], digest[0]);
+}
+
+static bool a_is_done(bed *t)
+{
+	return all_acked(t) && identical(t);
+}
+
+TEST_F(sync, writes_go_on_during_a_transfer)
+{
+	int i;
+
+	ASSERT_TRUE(prefill(self, 30000));
+	sync_activate(self->a.sync, 2);
+	sync_follow(self->b.sync, 2);
+	links(self, true, true);
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, put_many(self, i % 2 ? "before" : "more", 50));
+		ASSERT_EQ(0, put(self, 1, "before 29999", i % 2 ? "x" : NULL));
+		run(self, 2, NULL);
+	}
+	ASSERT_TRUE(run(self, 5000, a_is_done));
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(30050, status(&self->b).records);
+}
+
+TEST_F(sync, damaged_packet_is_discarded_and_sent_again)
+{
+	int i;
+
+	ASSERT_TRUE(join(self));
+	for (i = 0; i < 20; i++) {
+		/* Somewhere in the packet that these writes become. */
+		self->proxy.lanes[0].flip_at =
+			self->proxy.lanes[0].passed + 3 + 9 * i;
+		ASSERT_EQ(0, put_many(self, "call", 20 + i));
+		ASSERT_TRUE(run(self, 3000, a_is_done));
+	}
+	EXPECT_EQ(20, status(&self->b).damaged);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(0, status(&self->b).diverged);
+}
+
+TEST_F(sync, steady_damage_both_ways_loses_nothing)
+{
+	int i;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	links(self, true, false);
+	self->proxy.flip_every = 3001;
+	proxy_cut(&self->proxy);
+	for (i = 0; i < 200; i++) {
+		ASSERT_EQ(0, put_many(self, i % 3 ? "call" : "other", 10));
+		run(self, 3, NULL);
+	}
+	self->proxy.flip_every = 0;
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, 5000, a_is_done));
+	EXPECT_LT(3, status(&self->b).damaged + status(&self->a).damaged);
+	EXPECT_EQ(0, status(&self->b).diverged);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+}
+
+static bool on_lan(bed *t)
+{
+	return status(&t->a).path == CTIHA_LINK_LAN &&
+	       status(&t->b).path == CTIHA_LINK_LAN;
+}
+
+static bool on_crossover(bed *t)
+{
+	return status(&t->a).path == CTIHA_LINK_CROSSOVER &&
+	       status(&t->b).path == CTIHA_LINK_CROSSOVER;
+}
+
+TEST_F(sync, moves_to_the_lan_and_back_without_losing_a_record)
+{
+	int round;
+
+	ASSERT_TRUE(join(self));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, put_many(self, "a", 100));
+		/* The cable is pulled: bytes vanish, then the link is down. */
+		self->proxy.lanes[0].hold_at = self->proxy.lanes[0].passed;
+		run(self, 10, NULL);
+		ASSERT_EQ(0, put_many(self, "b", 100));
+		links(self, false, true);
+		ASSERT_TRUE(run(self, 1000, on_lan));
+		ASSERT_EQ(0, put_many(self, "c", 100));
+		ASSERT_TRUE(run(self, 1000, a_is_done));
+		links(self, true, true);
+		ASSERT_EQ(0, put_many(self, "d", 100));
+		ASSERT_TRUE(run(self, 3000, on_crossover));
+		ASSERT_TRUE(run(self, 1000, a_is_done));
+	}
+	EXPECT_EQ(1200, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(1200, status(&self->b).position);
+	EXPECT_EQ(0, status(&self->b).damaged);
+}
+
+TEST_F(sync, uses_the_lan_when_the_crossover_does_not_connect)
+{
+	self->proxy.closed = true;
+	ASSERT_TRUE(join(self));
+	EXPECT_TRUE(on_lan(self));
+	/* b4: and back by itself. */
+	self->proxy.closed = false;
+	ASSERT_TRUE(run(self, 3000, on_crossover));
+	ASSERT_TRUE(run(self, 1000, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+TEST_F(sync, waits_for_a_standby_that_comes_back_in_time)
+{
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	links(self, true, false);
+	self->proxy.closed = true;
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put_many(self, "x", 50));
+	run(self, PATIENCE_MS / 3, NULL);
+	EXPECT_EQ(0, self->a.last_cookie);
+	EXPECT_TRUE(status(&self->b).synced);
+	self->proxy.closed = false;
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	EXPECT_EQ(50, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+static bool b_unsynced(bed *t)
+{
+	return !status(&t->b).synced;
+}
+
+TEST_F(sync, standby_stops_believing_before_the_active_acts_alone)
+{
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	links(self, true, false);
+	self->b.unsynced_ns = 0;
+	self->proxy.closed = true;
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put_many(self, "x", 50));
+	ASSERT_TRUE(run(self, 5 * PATIENCE_MS, all_acked));
+	EXPECT_EQ(50, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_TRUE(b_unsynced(self));
+	EXPECT_NE(0, self->b.unsynced_ns);
+	EXPECT_LT(self->b.unsynced_ns, self->a.first_alone_ns);
+	/* And both agree again, from the backlog, when the path is back. */
+	self->proxy.closed = false;
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+/* Acks are lost while records arrive: the standby must notice by the echo. */
+TEST_F(sync, standby_stops_believing_when_its_acks_do_not_arrive)
+{
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	links(self, true, false);
+	self->b.unsynced_ns = 0;
+	self->proxy.lanes[1].hold_at = self->proxy.lanes[1].passed;
+	ASSERT_EQ(0, put_many(self, "x", 50));
+	ASSERT_TRUE(run(self, 5 * PATIENCE_MS, all_acked));
+	EXPECT_EQ(50, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_NE(0, self->b.unsynced_ns);
+	EXPECT_LT(self->b.unsynced_ns, self->a.first_alone_ns);
+}
+
+TEST_F(sync, both_links_down_is_alone_at_once)
+{
+	ASSERT_TRUE(join(self));
+	self->proxy.lanes[1].hold_at = 0;
+	ASSERT_EQ(0, put_many(self, "x", 50));
+	run(self, 20, NULL);
+	EXPECT_EQ(0, self->a.last_cookie);
+	links(self, false, false);
+	EXPECT_EQ(50, self->a.acks[SYNC_ACK_ALONE]);
+	/* The standby cannot tell its active's death from a cut: it believes. */
+	run(self, PATIENCE_MS, NULL);
+	EXPECT_TRUE(status(&self->b).synced);
+
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_many(self, "y", 5));
+	run(self, 20, NULL);
+	EXPECT_EQ(5, self->a.acks[SYNC_ACK_REFUSED]);
+}
+
+TEST_F(sync, divergence_is_seen_and_repaired)
+{
+	const struct store_record stray = { 1, "stray", 5, "x", 1 };
+	struct store *store = self->b.sync->store;
+	struct store_state before;
+
+	ASSERT_EQ(0, put_many(self, "x", 0));
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	before = *store_state(store);
+	ASSERT_EQ(0, store_begin(store));
+	ASSERT_EQ(0, store_put(store, &stray));
+	ASSERT_EQ(0, store_commit(store));
+	EXPECT_FALSE(store_states_equal(&before, store_state(store)));
+	/* The next keepalive shows it, without any write. */
+	ASSERT_TRUE(run(self, 2000, b_unsynced));
+	ASSERT_TRUE(run(self, 2000, identical));
+	EXPECT_EQ(1, status(&self->a).diverged);
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_TRUE(holds(&self->b, "stray", NULL));
+	EXPECT_TRUE(holds(&self->b, "x 99", "value of x, 99"));
+}
+
+TEST_F(sync, rejoining_active_loses_its_unshared_tail)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "shared", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	/* A is cut off and writes three that nobody else has. */
+	links(self, false, false);
+	self->proxy.closed = true;
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put(self, 1, "tail", "unshared"));
+	ASSERT_EQ(0, put(self, 1, "shared 1", "changed in the tail"));
+	ASSERT_EQ(0, put(self, 1, "shared 2", NULL));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+
+	sync_activate(self->b.sync, 3);
+	self->b.last_cookie = 0;
+	/* As many writes: the positions are the same, the states are not. */
+	ASSERT_EQ(0, sync_write(self->b.sync, 1, "b 1", 3, "v", 1, 1));
+	ASSERT_EQ(0, sync_write(self->b.sync, 1, "shared 3", 8, NULL, 0, 2));
+	ASSERT_EQ(0, sync_write(self->b.sync, 1, "b 3", 3, "v", 1, 3));
+	run(self, 10, NULL);
+	EXPECT_EQ(3, self->b.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(status(&self->a).position, status(&self->b).position);
+
+	sync_follow(self->a.sync, 3);
+	links(self, true, true);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_TRUE(holds(&self->a, "tail", NULL));
+	EXPECT_TRUE(holds(&self->a, "shared 1", "value of shared, 1"));
+	EXPECT_TRUE(holds(&self->a, "shared 2", "value of shared, 2"));
+	EXPECT_TRUE(holds(&self->a, "shared 3", NULL));
+	EXPECT_TRUE(holds(&self->a, "b 3", "v"));
+	EXPECT_EQ(3, status(&self->a).epoch);
+}
+
+TEST_F(sync, planned_handover_needs_no_transfer)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	sync_follow(self->a.sync, 2);
+	sync_activate(self->b.sync, 3);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(0, status(&self->b).resyncs);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+TEST_F(sync, lower_epoch_is_turned_away)
+{
+	sync_follow(self->b.sync, 9);
+	sync_activate(self->a.sync, 2);
+	links(self, true, true);
+	ASSERT_EQ(0, put_many(self, "x", 10));
+	run(self, 500, NULL);
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, status(&self->b).records);
+	EXPECT_EQ(SYNC_ALONE, status(&self->a).state);
+	EXPECT_EQ(SYNC_WAITING, status(&self->b).state);
+	/* Told of a higher one in the middle of it, too. */
+	sync_activate(self->a.sync, 10);
+	ASSERT_TRUE(run(self, 3000, identical));
+	sync_follow(self->b.sync, 11);
+	ASSERT_EQ(0, put_many(self, "y", 10));
+	run(self, 200, NULL);
+	EXPECT_EQ(10, status(&self->b).records);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+TEST_F(sync, half_a_snapshot_never_shows)
+{
+	ASSERT_TRUE(only_crossover(self));
+	/* B's newest consistent state. */
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "old", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	links(self, false, false);
+	proxy_cut(&self->proxy);
+	/* A is replaced: it shares nothing with B any more. */
+	sync_activate(self->b.sync, 3);
+	ASSERT_EQ(0, sync_write(self->b.sync, 1, "b", 1, "b", 1, 1));
+	run(self, 10, NULL);
+	sync_follow(self->b.sync, 4);
+	ASSERT_EQ(0, put_many(self, "new", 5000));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	sync_activate(self->a.sync, 4);
+	self->proxy.hold_next = 3000;
+	links(self, true, false);
+	run(self, 300, NULL);
+	EXPECT_EQ(SYNC_TRANSFER, status(&self->b).state);
+	EXPECT_LT(0, status(&self->b).transfer_done);
+	EXPECT_GT(5100, status(&self->b).transfer_done);
+	EXPECT_EQ(5100, status(&self->b).transfer_total);
+	EXPECT_EQ(101, status(&self->b).records);
+	EXPECT_TRUE(holds(&self->b, "new 1", NULL));
+	/* e4: takes over with that. */
+	sync_activate(self->b.sync, 5);
+	EXPECT_EQ(101, status(&self->b).records);
+	EXPECT_TRUE(holds(&self->b, "b", "b"));
+	EXPECT_TRUE(holds(&self->b, "new 1", NULL));
+}
+
+TEST_F(sync, other_key_is_kept_out)
+{
+	sync_close(self->b.sync);
+	self->b.spec.key[0] ^= 1;
+	ASSERT_TRUE(open_side(&self->b, self->base, self->error));
+	sync_follow(self->b.sync, 2);
+	sync_activate(self->a.sync, 2);
+	links(self, true, true);
+	ASSERT_EQ(0, put_many(self, "x", 10));
+	run(self, 500, NULL);
+	EXPECT_EQ(0, status(&self->b).records);
+	EXPECT_LT(0, status(&self->b).damaged);
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+}
+
+TEST_F(sync, recorded_stream_cannot_be_replayed)
+{
+	struct sync_status before;
+	struct evbuffer *record;
+	u32 connections, news;
+
+	self->proxy.lanes[0].record = evbuffer_new();
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	ASSERT_EQ(0, put(self, 1, "x 1", NULL));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	/* A moves to the LAN, the thief plays its recording on the crossover. */
+	links(self, false, true);
+	ASSERT_TRUE(run(self, 1000, on_lan));
+	before = status(&self->b);
+	news = self->b.news;
+	record = self->proxy.lanes[0].record;
+	self->proxy.lanes[0].record = NULL;
+	connections = self->proxy.connections;
+	{
+		struct sockaddr_in from = address("127.1.0.1", 0);
+		int thief = socket(AF_INET, SOCK_STREAM, 0);
+
+		ASSERT_EQ(0, bind(thief, (struct sockaddr *)&from,
+				  sizeof(from)));
+		ASSERT_EQ(0, connect(thief,
+				     (struct sockaddr *)&self->proxy.upstream,
+				     sizeof(from)));
+		ASSERT_LT(0, evbuffer_write(record, thief));
+		run(self, 300, NULL);
+		close(thief);
+	}
+	evbuffer_free(record);
+	EXPECT_EQ(connections, self->proxy.connections);
+	/* The real one was not even interrupted. */
+	EXPECT_EQ(news, self->b.news);
+	EXPECT_EQ(before.position, status(&self->b).position);
+	EXPECT_EQ(before.damaged + 1, status(&self->b).damaged);
+	EXPECT_TRUE(on_lan(self));
+	EXPECT_TRUE(identical(self));
+	EXPECT_TRUE(holds(&self->b, "x 1", NULL));
+}
+
+TEST_F(sync, strangers_cannot_fill_memory_or_block)
+{
+	struct sockaddr_in from = address("127.1.0.1", 0);
+	u8 garbage[4096];
+	int fds[12];
+	size_t i;
+
+	memset(garbage, 'C', sizeof(garbage));
+	sync_follow(self->b.sync, 2);
+	sync_links(self->b.sync, true, true);
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		ASSERT_EQ(0, bind(fds[i], (struct sockaddr *)&from,
+				  sizeof(from)));
+		ASSERT_EQ(0, connect(fds[i],
+				     (struct sockaddr *)&self->proxy.upstream,
+				     sizeof(from)));
+		if (i % 2)
+			ASSERT_EQ(4096, write(fds[i], garbage, 4096));
+		run(self, 5, NULL);
+	}
+	EXPECT_EQ(6, status(&self->b).damaged);
+	ASSERT_TRUE(join(self));
+	for (i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
+/* Head of a packet as large as allowed, from someone who proved nothing. */
+TEST_F(sync, stranger_with_a_large_packet_is_cut_off)
+{
+	struct sockaddr_in from = address("127.1.0.1", 0);
+	u8 head[PACKET_HEAD_LEN] = {
+		'C', 'T', 'I', 'S', PACKET_VERSION, 0, 0x80, 1, 0, 0, 0, 5,
+		0, 0x10, 0, 0, 0, 0x10, 0, 0,
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	size_t len;
+
+	ASSERT_EQ(PACKET_OK, packet_measure(head, &len));
+	ASSERT_EQ(PACKET_MAX, len);
+	sync_follow(self->b.sync, 2);
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&from, sizeof(from)));
+	ASSERT_EQ(0, connect(fd, (struct sockaddr *)&self->proxy.upstream,
+			     sizeof(from)));
+	ASSERT_EQ((ssize_t)sizeof(head), write(fd, head, sizeof(head)));
+	run(self, 50, NULL);
+	EXPECT_EQ(1, status(&self->b).damaged);
+	EXPECT_EQ(0, recv(fd, head, 1, MSG_DONTWAIT));
+	close(fd);
+}
+
+TEST_F(sync, restarted_standby_goes_on_from_its_store)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 500));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	ASSERT_TRUE(reopen(self, &self->b));
+	EXPECT_EQ(500, status(&self->b).records);
+	ASSERT_EQ(0, put_many(self, "while away", 10));
+	sync_follow(self->b.sync, 2);
+	sync_links(self->b.sync, true, true);
+	EXPECT_FALSE(status(&self->b).synced);
+	ASSERT_TRUE(run(self, 3000, a_is_done));
+	EXPECT_EQ(0, status(&self->b).resyncs);
+	EXPECT_EQ(510, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_TRUE(holds(&self->b, "while away 9", "value of while away, 9"));
+}
+
+TEST_F(sync, standby_that_lost_its_store_gets_all_anew)
+{
+	ASSERT_TRUE(prefill(self, 10));
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 500));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	sync_close(self->b.sync);
+	scratch_remove(self->b.spec.directory);
+	ASSERT_TRUE(open_side(&self->b, self->base, self->error));
+	ASSERT_EQ(0, put_many(self, "y", 10));
+	sync_follow(self->b.sync, 2);
+	sync_links(self->b.sync, true, true);
+	ASSERT_TRUE(run(self, 3000, a_is_done));
+	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_EQ(520, status(&self->b).records);
+}
+
+TEST_F(sync, too_many_waiting_are_pushed_back)
+{
+	int i, rc = 0;
+
+	ASSERT_TRUE(join(self));
+	self->proxy.lanes[1].hold_at = 0;
+	for (i = 0; !rc && i < 100; i++) {
+		rc = put_many(self, "x", 1000);
+		run(self, 1, NULL);
+	}
+	EXPECT_EQ(-EAGAIN, rc);
+	EXPECT_EQ(64 << 10, self->cookie);
+	links(self, false, false);
+	EXPECT_EQ(64 << 10, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, put(self, 1, "again", "v"));
+}
+
+TEST_F(sync, leaving_office_refuses_what_waits)
+{
+	ASSERT_TRUE(join(self));
+	self->proxy.lanes[1].hold_at = 0;
+	ASSERT_EQ(0, put_many(self, "x", 20));
+	run(self, 20, NULL);
+	ASSERT_EQ(0, put_many(self, "y", 20));
+	EXPECT_EQ(0, self->a.last_cookie);
+	sync_follow(self->a.sync, 3);
+	EXPECT_EQ(40, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(-EROFS, put(self, 1, "z", "v"));
+}
+
+struct flushed {
+	unsigned int calls;
+	bool good;
+	u64 cookie;
+	bed *t;
+};
+
+static void on_flushed(void *arg, bool good)
+{
+	struct flushed *f = arg;
+
+	f->calls++;
+	f->good = good;
+	f->cookie = f->t->a.last_cookie;
+}
+
+TEST_F(sync, flush_waits_for_what_was_written)
+{
+	struct flushed f = { .t = self };
+
+	sync_flush(self->a.sync, on_flushed, &f);
+	EXPECT_EQ(1, f.calls);
+	EXPECT_FALSE(f.good);
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 100));
+	sync_flush(self->a.sync, on_flushed, &f);
+	EXPECT_EQ(1, f.calls);
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	EXPECT_EQ(2, f.calls);
+	EXPECT_TRUE(f.good);
+	EXPECT_EQ(100, f.cookie);
+	/* Nothing under way: at once. */
+	sync_flush(self->a.sync, on_flushed, &f);
+	EXPECT_EQ(3, f.calls);
+	EXPECT_TRUE(f.good);
+	self->proxy.lanes[1].hold_at = 0;
+	ASSERT_EQ(0, put_many(self, "y", 1));
+	sync_flush(self->a.sync, on_flushed, &f);
+	EXPECT_EQ(3, f.calls);
+	links(self, false, false);
+	EXPECT_EQ(4, f.calls);
+	EXPECT_FALSE(f.good);
+}
+
+TEST_F(sync, full_store_refuses_writes_and_lives)
+{
+	static char value[SYNC_VALUE_MAX];
+	char key[24];
+	u64 i;
+
+	sync_activate(self->a.sync, 2);
+	for (i = 1; i <= 6000; i++) {
+		snprintf(key, sizeof(key), "%llu", (unsigned long long)i);
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, key, strlen(key),
+					value, sizeof(value), i));
+		if (i % 10 == 0)
+			run(self, 0, all_acked);
+		self->cookie = i;
+		if (i % 100 == 0)
+			ASSERT_TRUE(run(self, 1000, all_acked));
+	}
+	EXPECT_LT(1000, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_LT(1000, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(6000, self->a.acks[SYNC_ACK_ALONE] +
+			self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(self->a.acks[SYNC_ACK_ALONE], status(&self->a).position);
+	EXPECT_EQ(self->a.acks[SYNC_ACK_ALONE], status(&self->a).records);
+}
+
+TEST_F(sync, standby_with_a_full_store_is_not_in_sync)
+{
+	static char value[8000];
+	u64 i;
+
+	sync_close(self->b.sync);
+	self->b.spec.map_size = 1 << 20;
+	ASSERT_TRUE(open_side(&self->b, self->base, self->error));
+	ASSERT_TRUE(join(self));
+	for (i = 1; i <= 400; i++)
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, &i, sizeof(i), value,
+					sizeof(value), ++self->cookie));
+	ASSERT_TRUE(run(self, 5 * PATIENCE_MS, all_acked));
+	EXPECT_EQ(400, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_FALSE(status(&self->b).synced);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* ctiha sync: are both stores of call records identical? */
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+static void line(const char *what, const char *text)
+{
+	printf("%-14s%s\n", what, text);
+}
+
+static const char *state_text(const json_t *sync, char *text, size_t size)
+{
+	static const struct {
+		const char *state;
+		const char *text;
+	} texts[] = {
+		{ "alone", "alone: no standby is connected" },
+		{ "identical", "identical: the standby has everything" },
+		{ "behind", "behind: writes are on their way" },
+		{ "diverged", "diverged: the stores differ, all is sent again" },
+		{ "waiting", "waiting: not connected to the active server" },
+	};
+	const char *state = cli_text(sync, "state");
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!strcmp(state, texts[i].state))
+			return texts[i].text;
+	if (strcmp(state, "transfer"))
+		return state;
+	snprintf(text, size, "transfer: %lld of %lld records",
+		 cli_number(sync, "transfer_done"),
+		 cli_number(sync, "transfer_total"));
+	return text;
+}
+
+static const char *path_text(const json_t *sync)
+{
+	const char *path = cli_text(sync, "path");
+
+	if (!strcmp(path, "crossover"))
+		return "crossover (L1)";
+	if (!strcmp(path, "lan"))
+		return "LAN (L2): the crossover is not usable";
+	return "none";
+}
+
+static void print_positions(const json_t *sync)
+{
+	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], c[CLI_WORD_LEN], text[256];
+
+	snprintf(text, sizeof(text), "%s here, %s at the peer",
+		 cli_count(cli_number(sync, "position"), a),
+		 cli_count(cli_number(sync, "peer_position"), b));
+	line("Position", text);
+	if (cli_number(sync, "lag_ms"))
+		line("Oldest open", cli_time(cli_number(sync, "lag_ms") * 1000,
+					     c));
+}
+
+static void print_digests(const json_t *sync)
+{
+	const char *own = cli_text(sync, "digest");
+	const char *peer = cli_text(sync, "peer_digest");
+
+	line("Digest", own);
+	line("of the peer", strcmp(own, peer) ? peer : "the same");
+}
+
+static void print_traffic(const json_t *sync)
+{
+	long long raw = cli_number(sync, "raw_bytes");
+	long long tx = cli_number(sync, "tx_bytes");
+	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], c[CLI_WORD_LEN], text[256];
+
+	snprintf(text, sizeof(text), "%s sent (records: %s before compression), %s received",
+		 cli_bytes(tx, a), cli_bytes(raw, b),
+		 cli_bytes(cli_number(sync, "rx_bytes"), c));
+	line("Traffic", text);
+	snprintf(text, sizeof(text), "%lld damaged packets discarded, %lld full transfers begun",
+		 cli_number(sync, "damaged"), cli_number(sync, "resyncs"));
+	line("", text);
+}
+
+static void print(const json_t *sync)
+{
+	char text[128];
+
+	line("State", state_text(sync, text, sizeof(text)));
+	line("Path", path_text(sync));
+	line("Records", cli_count(cli_number(sync, "records"), text));
+	print_positions(sync);
+	print_digests(sync);
+	print_traffic(sync);
+}
+
+static int run(const struct cli *cli, int argc, char **argv)
+{
+	char error[CLI_ERROR_LEN];
+	json_t *sync;
+	int code;
+
+	if (argc > 1 || (argc && !cli_is(argv[0], "show")))
+		return cli_usage(&cli_verb_sync, argv[argc - 1]);
+	code = cli_ask(cli, "sync", false, &sync, error);
+	if (code != CLI_OK)
+		return cli_fail(code, "%s", error);
+	if (cli->json)
+		return cli_print_json(sync);
+	print(sync);
+	json_decref(sync);
+	return CLI_OK;
+}
+
+const struct cli_verb cli_verb_sync = {
+	.name = "sync",
+	.summary = "state sync: are both servers' calls identical?",
+	.help =
+"Usage: ctiha [-j] sync [show]\n"
+"\n"
+"State of the transfer of call records from the active server to its standby,\n"
+"which link it takes, how far each side is, and a digest of all records on each\n"
+"side: equal digests mean identical records.\n",
+	.run = run,
+};

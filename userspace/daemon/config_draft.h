@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A configuration in the making: shared by config.c, which reads what is
+ * written, and config_check.c, which sees whether it fits together.
+ */
+#ifndef CTIHA_CONFIG_DRAFT_H
+#define CTIHA_CONFIG_DRAFT_H
+
+#include "daemon/config.h"
+#include "daemon/config_syntax.h"
+
+#define NS_PER_US	1000ULL
+#define NS_PER_MS	1000000ULL
+#define NS_PER_S	1000000000ULL
+
+enum section {
+	ROOT,
+	LINK,
+	ARBITER,
+	SERVICE,
+	SYNC,
+	HOOK,
+	SECTIONS,
+};
+
+/* A section while it is being read. */
+struct block {
+	struct config_link link;
+	struct config_arbiter arbiter;
+	char arbiter_key_file[CONFIG_PATH_LEN];
+	u16 arbiter_port;
+	struct config_service service;
+	struct config_hook hook;
+};
+
+#define OPTIONS_MAX	24
+
+/**
+ * struct draft - a configuration in the making
+ * @config: what is known so far
+ * @key_file: of the pair
+ * @has_link, @has_arbiter, @has_sync: which sections were there
+ * @arbiter_key_file, @arbiter_port: to be resolved when all is read
+ * @block: the section that is being read
+ * @line: where each option was given, 0 if it was not; of all but the file's
+ *        own options only for the section being read
+ * @first_line: first line of that section, 0 before it
+ * @link_line: where each link's interval was given, or its section's end
+ * @arbiter_line, @key_line: the same for the arbiter's interval and key file
+ * @syntax: statements and errors
+ */
+struct draft {
+	struct config config;
+	char key_file[CONFIG_PATH_LEN];
+	bool has_link[CONFIG_LINKS];
+	bool has_arbiter;
+	bool has_sync;
+	char arbiter_key_file[CONFIG_PATH_LEN];
+	u16 arbiter_port;
+	struct block block;
+	int line[SECTIONS][OPTIONS_MAX];
+	int first_line;
+	int link_line[CONFIG_LINKS];
+	int arbiter_line;
+	int key_line;
+	struct syntax syntax;
+};
+
+/* Indexes of options that the checks across options ask for. */
+enum {
+	ROOT_KEY_FILE = 4,
+	ROOT_LEASE = 10,
+	ROOT_PROMISE = 11,
+	ROOT_USER = 17,
+	ROOT_GROUP = 18,
+	LINK_INTERVAL = 1,
+	LINK_PEER_ADDRESS = 5,
+	ARBITER_INTERVAL = 2,
+	ARBITER_TIMEOUT = 3,
+	ARBITER_KEY_FILE = 4,
+};
+
+/* config_derive() - defaults that follow from what was given. */
+void config_derive(struct draft *d);
+
+/* config_resolve() - ports, user, group, keys: what values stand for. */
+void config_resolve(struct draft *d);
+
+/* config_check() - the checks across options. */
+void config_check(struct draft *d);
+
+#endif /* CTIHA_CONFIG_DRAFT_H */

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One TCP connection between the two servers. See connection.h.
+ *
+ * A damaged packet is discarded, counted, and ends the connection: behind it
+ * the place where the next packet begins cannot be trusted. The active
+ * connects anew and goes on from the standby's last committed write (c2).
+ */
+#include "daemon/sync/connection.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/util.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#define OUTPUT_ENOUGH	(64U << 10)
+#define OUTPUT_LOW	(32U << 10)
+#define INPUT_ENOUGH	(2U * PACKET_MAX)
+#define HELLO_LEN	(PACKET_HEAD_LEN + PACKET_HELLO_LEN + PACKET_TAIL_LEN)
+
+static void destroy(struct connection *c)
+{
+	bufferevent_free(c->bev);
+	mac_key_wipe(&c->key);
+	free(c);
+}
+
+void connection_close(struct connection *c)
+{
+	if (!c)
+		return;
+	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+	c->closed = true;
+	if (!c->busy)
+		destroy(c);
+}
+
+void connection_lose(struct connection *c, const char *why)
+{
+	if (c->closed)
+		return;
+	c->callbacks->lost(c, why);
+	connection_close(c);
+}
+
+void connection_refuse(struct connection *c, const char *why)
+{
+	c->shared->damaged++;
+	log_warning("sync: packet discarded: %s", why);
+	connection_lose(c, why);
+}
+
+/* Callbacks may close: between enter() and leave() the connection stays. */
+static void enter(struct connection *c)
+{
+	c->busy = true;
+}
+
+static void leave(struct connection *c)
+{
+	c->busy = false;
+	if (c->closed)
+		destroy(c);
+}
+
+static const char *misfit(const struct connection *c,
+			  const struct packet_head *head)
+{
+	if (head->pair != c->shared->pair)
+		return "of another pair: check `pair` on both servers";
+	if (head->node == c->shared->node)
+		return "both servers have the same `node`";
+	if (head->sequence != c->rx_sequence + 1)
+		return "out of sequence";
+	return NULL;
+}
+
+static void take_packet(struct connection *c, const u8 *data, size_t len)
+{
+	enum packet_error error;
+	struct packet packet;
+	const char *why;
+
+	error = packet_open(c->shared->codec, &c->key, data, len, &packet);
+	why = error ? packet_strerror(error) : misfit(c, &packet.head);
+	if (why) {
+		connection_refuse(c, why);
+		return;
+	}
+	c->rx_sequence++;
+	c->heard_ns = clock_now_ns();
+	c->callbacks->packet(c, &packet);
+}
+
+/* Length of the packet at the front; 0 if it is not all there or is refused. */
+static size_t front(struct connection *c, struct evbuffer *input)
+{
+	u8 head[PACKET_HEAD_LEN];
+	enum packet_error error;
+	size_t len;
+
+	if (evbuffer_copyout(input, head, sizeof(head)) < (ssize_t)sizeof(head))
+		return 0;
+	error = packet_measure(head, &len);
+	/* A stranger must not make us keep more than a hello. */
+	if (!error && !c->session && len > HELLO_LEN)
+		error = PACKET_BAD_LENGTH;
+	if (error) {
+		connection_refuse(c, packet_strerror(error));
+		return 0;
+	}
+	return len <= evbuffer_get_length(input) ? len : 0;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *input = bufferevent_get_input(bev);
+	struct connection *c = arg;
+	size_t len;
+
+	enter(c);
+	while (!c->closed && (len = front(c, input))) {
+		c->shared->rx_bytes += len;
+		take_packet(c, evbuffer_pullup(input, (ssize_t)len), len);
+		evbuffer_drain(input, len);
+	}
+	if (!c->closed)
+		c->callbacks->idle(c);
+	leave(c);
+}
+
+static void on_write(struct bufferevent *bev, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)bev;
+	enter(c);
+	if (c->phase != CONNECTION_CONNECTING)
+		c->callbacks->drained(c);
+	leave(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)bev;
+	enter(c);
+	if (what & BEV_EVENT_CONNECTED)
+		c->callbacks->connected(c);
+	else if (what & BEV_EVENT_EOF)
+		connection_lose(c, "closed by the peer");
+	else
+		connection_lose(c, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+	leave(c);
+}
+
+struct connection *connection_take(struct connection_shared *shared, int fd,
+				   const struct connection_callbacks *callbacks,
+				   void *owner)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->bev = bufferevent_socket_new(shared->base, fd,
+						BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		close(fd);
+		free(c);
+		return NULL;
+	}
+	c->shared = shared;
+	c->callbacks = callbacks;
+	c->owner = owner;
+	c->phase = CONNECTION_GREETING;
+	c->since_ns = clock_now_ns();
+	c->heard_ns = c->since_ns;
+	mac_key_set(&c->key, shared->sync_key);
+	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_ENOUGH);
+	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	return c;
+}
+
+struct connection *connection_open(struct connection_shared *shared, int fd,
+				   const struct sockaddr_storage *peer,
+				   const struct connection_callbacks *callbacks,
+				   void *owner)
+{
+	struct connection *c = connection_take(shared, fd, callbacks, owner);
+	int len = peer->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+						sizeof(struct sockaddr_in);
+
+	if (!c)
+		return NULL;
+	c->phase = CONNECTION_CONNECTING;
+	/* A failure at once must not call back before the owner knows it. */
+	c->busy = true;
+	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
+	if (bufferevent_socket_connect(c->bev, (struct sockaddr *)peer, len)) {
+		destroy(c);
+		return NULL;
+	}
+	c->busy = false;
+	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+	return c;
+}
+
+void connection_send(struct connection *c, u16 content, u8 flags,
+		     const u8 *raw, size_t len)
+{
+	struct packet_head head = {
+		.flags = flags,
+		.content = content,
+		.pair = c->shared->pair,
+		.node = c->shared->node,
+		.epoch = c->shared->epoch,
+		.sequence = ++c->tx_sequence,
+		.raw_len = (u32)len,
+	};
+	const u8 *sealed;
+	size_t size;
+
+	if (c->closed)
+		return;
+	sealed = packet_seal(c->shared->codec, &c->key, &head, raw, &size);
+	bufferevent_write(c->bev, sealed, size);
+	c->shared->tx_bytes += size;
+	c->shared->raw_bytes += len;
+}
+
+void connection_greet(struct connection *c, u16 content, u32 welcome)
+{
+	struct packet_hello hello = { .welcome = welcome };
+	u8 raw[PACKET_HELLO_LEN];
+
+	/* Up to 256 bytes come whole, and only early boot can block. */
+	if (getrandom(c->nonce, sizeof(c->nonce), 0) != sizeof(c->nonce)) {
+		connection_refuse(c, "no random numbers");
+		return;
+	}
+	memcpy(hello.nonce, c->nonce, sizeof(hello.nonce));
+	packet_write_hello(raw, &hello);
+	connection_send(c, content, 0, raw, sizeof(raw));
+}
+
+static char *hex(char *to, const u8 *bytes, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	while (len--) {
+		*to++ = digits[*bytes >> 4];
+		*to++ = digits[*bytes++ & 15];
+	}
+	*to = '\0';
+	return to;
+}
+
+void connection_agree(struct connection *c,
+		      const u8 active_nonce[PACKET_NONCE_LEN],
+		      const u8 standby_nonce[PACKET_NONCE_LEN])
+{
+	char label[sizeof("ctiha sync session ") + 4 * PACKET_NONCE_LEN] =
+		"ctiha sync session ";
+	u8 key[CTIHA_KEY_LEN];
+
+	hex(hex(label + strlen(label), active_nonce, PACKET_NONCE_LEN),
+	    standby_nonce, PACKET_NONCE_LEN);
+	mac_derive(c->shared->sync_key, label, key);
+	mac_key_set(&c->key, key);
+	explicit_bzero(key, sizeof(key));
+	c->session = true;
+}
+
+bool connection_congested(const struct connection *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev)) >
+	       OUTPUT_ENOUGH;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the sync share.
+ *
+ *   sync.c     the interface (sync.h): roles, links, status
+ *   write.c    writes: queued, committed, waiting for their acknowledgement
+ *   active.c   the active's side: looks for the standby, sends
+ *   standby.c  the standby's side: listens, applies, acknowledges
+ */
+#ifndef CTIHA_SYNC_INTERNAL_H
+#define CTIHA_SYNC_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "daemon/sync/backlog.h"
+#include "daemon/sync/connection.h"
+#include "daemon/sync/store.h"
+#include "daemon/sync/sync.h"
+
+#define SYNC_PATHS		2
+#define SYNC_TICK_NS		(50 * CTIHA_NS_PER_MS)
+#define SYNC_LATE_NS		(500 * CTIHA_NS_PER_MS)
+#define SYNC_KEEPALIVE_NS	(200 * CTIHA_NS_PER_MS)
+#define SYNC_HANDSHAKE_NS	(1500 * CTIHA_NS_PER_MS)
+#define SYNC_PATIENCE_MS	2000
+#define SYNC_STRANGERS		4	/* connections not yet trusted */
+
+enum sync_side {
+	SYNC_SIDE_NONE,		/* neither activate nor follow was called yet */
+	SYNC_SIDE_ACTIVE,
+	SYNC_SIDE_STANDBY,
+};
+
+/* What the active may promise. See the top of active.c. */
+enum active_mode {
+	ACTIVE_ALONE,		/* writes are safe here only */
+	ACTIVE_JOINING,		/* the standby catches up; as alone */
+	ACTIVE_IN_SYNC,		/* writes wait for the standby */
+};
+
+/* A write that was taken and not yet acknowledged. */
+struct write {
+	u64 cookie;
+	u64 position;		/* 0 while it is only queued */
+	u64 taken_ns;
+	u32 size;
+	bool refused;		/* the store did not take it */
+};
+
+/* A record in the batch that the next commit takes. */
+struct queued {
+	size_t offset;
+	u32 size;
+	u16 content;
+	u16 value_len;
+	u8 key_len;
+	u8 op;			/* enum packet_op */
+};
+
+/**
+ * struct writes - ring of writes not acknowledged, and what is queued of them
+ * @ring: @size entries, a power of two; @count used, from @head on; the last
+ *        @queued_count of them are queued, in order
+ * @bytes: of all of them
+ * @queued: by order; @records: encoded as they travel
+ * @commit: commits what is queued, once per turn of the event loop
+ */
+struct writes {
+	struct write *ring;
+	u32 size;
+	u32 head;
+	u32 count;
+	size_t bytes;
+	struct queued *queued;
+	u32 queued_count;
+	u32 queued_size;
+	u8 *records;
+	size_t records_len;
+	size_t records_size;
+	struct event *commit;
+};
+
+struct flush {
+	STAILQ_ENTRY(flush) entry;
+	u64 position;
+	void (*done)(void *arg, bool flushed);
+	void *arg;
+};
+
+/**
+ * struct active - the active's side
+ * @mode: enum active_mode
+ * @connection: to the standby, live; NULL if none
+ * @candidate: on its way to be @connection
+ * @reader: of the snapshot that is being sent, else NULL
+ * @snapshot: what it is a snapshot of; @snapshot_done: records sent
+ * @sent: state at the end of what was sent
+ * @acked: last position the standby has committed
+ * @peer: the standby's state as it said last
+ * @confirmed: it has said so after the last snapshot
+ * @diverged: it was not as it should; until in sync again
+ * @heard_ns: when it last said so
+ * @progress_ns: when it last had committed more than before
+ * @stamp: its clock then
+ * @keepalive_ns: when the last keepalive went
+ * @try_ns: not before then look for another connection
+ * @tries: since the last success
+ * @refused: the standby turned us away; said so once
+ */
+struct active {
+	u8 mode;
+	struct connection *connection;
+	struct connection *candidate;
+	struct store_reader *reader;
+	struct store_state snapshot;
+	u64 snapshot_done;
+	struct store_state sent;
+	u64 acked;
+	struct store_state peer;
+	bool confirmed;
+	bool diverged;
+	bool refused;
+	u64 heard_ns;
+	u64 progress_ns;
+	u64 stamp;
+	u64 keepalive_ns;
+	u64 try_ns;
+	u32 tries;
+};
+
+/**
+ * struct standby - the standby's side
+ * @listeners: by path; -1 if closed
+ * @accepts: their events
+ * @strangers: connections that have not proved themselves
+ * @live: the one that has
+ * @receiving: a snapshot is under way; @claimed: what it will be
+ * @open: a transaction is open; @open_received: on the received generation
+ * @ack_due: say where we are when the input is used up
+ * @synced: see sync.h; @synced_until_ns: unless the active is heard
+ * @diverged: own state is not what the active says it should be
+ * @peer: the active's state as it said last
+ * @listen_ns: not before then open a listener again
+ * @complained: by path: it was said that listening fails
+ */
+struct standby {
+	int listeners[SYNC_PATHS];
+	struct event *accepts[SYNC_PATHS];
+	struct connection *strangers[SYNC_STRANGERS];
+	struct connection *live;
+	bool receiving;
+	struct store_state claimed;
+	bool open;
+	bool open_received;
+	bool ack_due;
+	bool synced;
+	bool diverged;
+	u64 synced_until_ns;
+	struct store_state peer;
+	u64 listen_ns;
+	bool complained[SYNC_PATHS];
+};
+
+struct sync {
+	struct sync_spec spec;
+	struct sync_callbacks callbacks;
+	void *arg;
+	struct connection_shared shared;	/* epoch: acting, or known */
+	struct store *store;
+	u8 side;
+	bool link_up[SYNC_PATHS];
+	u64 patience_ns;
+	struct event *tick;
+	u64 tick_ns;
+	u64 resyncs;
+	u64 diverged;
+	struct sync_status told;
+	struct writes writes;
+	struct backlog backlog;
+	STAILQ_HEAD(flush_list, flush) flushes;
+	struct active active;
+	struct standby standby;
+};
+
+/* sync.c: tell the daemon if the state is another than it was told. */
+void sync_changed(struct sync *s);
+
+/* Name of the path with this index, for messages. */
+const char *sync_path_name(u8 path);
+
+/* write.c */
+int write_init(struct sync *s);
+void write_free(struct sync *s);
+
+/* Commit what is queued, and send it or acknowledge it. */
+void write_commit(struct sync *s);
+
+/* Acknowledge committed writes up to a position. */
+void write_release(struct sync *s, u64 position, enum sync_ack ack);
+
+/* As SYNC_ACK_ALONE, or refused if this server may not act. */
+void write_release_alone(struct sync *s);
+
+/* Refuse all, forget what is queued. */
+void write_refuse(struct sync *s);
+
+/* Age of the oldest one that waits, 0 if none does. */
+u64 write_lag_ns(const struct sync *s, u64 now_ns);
+
+/* Tell those waiting for a flush up to @position; all if not @flushed. */
+void write_flushed(struct sync *s, u64 position, bool flushed);
+
+/* active.c */
+void active_start(struct sync *s);
+void active_stop(struct sync *s);
+void active_tick(struct sync *s, u64 now_ns);
+void active_links(struct sync *s);
+
+/* New writes are committed. */
+void active_committed(struct sync *s);
+
+/* standby.c */
+void standby_start(struct sync *s);
+void standby_stop(struct sync *s);
+void standby_tick(struct sync *s, u64 now_ns);
+void standby_init(struct sync *s);
+
+#endif /* CTIHA_SYNC_INTERNAL_H */

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sync packets: their bytes on the wire and their meaning (b2).
+ * Documentation/sync.rst describes every byte.
+ *
+ *   head  magic, version, content id, who, epoch, sequence, lengths
+ *   payload, compressed with zstd unless that would not make it shorter
+ *   tail  check code over head and payload, end mark
+ *
+ * Each packet stands alone. No I/O and no clock. What arrives is hostile until
+ * its check code is right, and may be nonsense even then: every length is
+ * checked before it is used, and no more than PACKET_RAW_MAX is ever unpacked.
+ */
+#ifndef CTIHA_PACKET_H
+#define CTIHA_PACKET_H
+
+#include <ctiha/base.h>
+#include <ctiha/frame.h>
+
+#include "daemon/sync/store.h"
+
+#define PACKET_MAGIC		0x43544953	/* "CTIS" */
+#define PACKET_END		0x53495443	/* "SITC" */
+#define PACKET_VERSION		1
+#define PACKET_HEAD_LEN		40
+#define PACKET_TAIL_LEN		20
+#define PACKET_RAW_MAX		(1U << 20)
+#define PACKET_MAX		(PACKET_HEAD_LEN + PACKET_RAW_MAX + PACKET_TAIL_LEN)
+#define PACKET_NONCE_LEN	16
+
+/*
+ * Content ids below PACKET_CONTROL are records of that content (enum
+ * sync_content and what later versions may add, up to STORE_CONTENT_MAX).
+ */
+enum packet_content {
+	PACKET_CONTROL = 0x8000,
+	PACKET_HELLO = 0x8001,		/* active: my nonce */
+	PACKET_HELLO_REPLY = 0x8002,	/* standby: mine; welcome or not */
+	PACKET_SNAPSHOT_BEGIN = 0x8003,	/* all records follow */
+	PACKET_SNAPSHOT_END = 0x8004,	/* those were all */
+	PACKET_KEEPALIVE = 0x8005,	/* active: state at this point */
+	PACKET_ACK = 0x8006,		/* standby: state I have committed */
+};
+
+enum packet_flag {
+	PACKET_COMPRESSED = 1 << 0,
+	PACKET_SNAPSHOT = 1 << 1,	/* records of a snapshot, not writes */
+};
+
+/**
+ * struct packet_head - a head in host byte order
+ * @flags: enum packet_flag
+ * @content: enum packet_content, or of the records
+ * @pair: number of the pair
+ * @node: sender, 0 or 1
+ * @epoch: that the sender acts in, or the highest it knows
+ * @sequence: grows by one per packet of a connection and direction, from 1
+ * @raw_len: of the payload when unpacked
+ * @payload_len: of the payload as it travels
+ */
+struct packet_head {
+	u8 flags;
+	u16 content;
+	u32 pair;
+	u8 node;
+	u64 epoch;
+	u64 sequence;
+	u32 raw_len;
+	u32 payload_len;
+};
+
+/* An opened packet. @raw is valid until the codec is used again. */
+struct packet {
+	struct packet_head head;
+	const u8 *raw;
+};
+
+enum packet_error {
+	PACKET_OK,
+	PACKET_BAD_HEAD,	/* magic, version, flags or reserved bytes */
+	PACKET_BAD_LENGTH,	/* out of bounds, or not what was received */
+	PACKET_BAD_END,		/* end mark missing */
+	PACKET_FORGED,		/* check code wrong */
+	PACKET_BAD_PAYLOAD,	/* does not unpack to what the head says */
+};
+
+struct packet_codec;
+
+/* Buffers and contexts for packing and unpacking; NULL without memory. */
+struct packet_codec *packet_codec_new(void);
+void packet_codec_free(struct packet_codec *codec);
+
+/**
+ * packet_measure() - how long is the packet that begins like this?
+ * @head: PACKET_HEAD_LEN bytes, not yet authenticated
+ * @len: set to PACKET_HEAD_LEN + payload + PACKET_TAIL_LEN, at most PACKET_MAX
+ *
+ * Return: PACKET_OK, PACKET_BAD_HEAD or PACKET_BAD_LENGTH.
+ */
+enum packet_error packet_measure(const u8 head[PACKET_HEAD_LEN], size_t *len);
+
+/**
+ * packet_open() - check and unpack a whole packet
+ * @codec: holds what is unpacked
+ * @key: of the connection
+ * @data, @len: the packet
+ * @packet: filled in on success only
+ */
+enum packet_error packet_open(struct packet_codec *codec,
+			      const struct ctiha_mac_key *key, const u8 *data,
+			      size_t len, struct packet *packet);
+
+/**
+ * packet_seal() - pack a packet
+ * @head: PACKET_COMPRESSED and payload_len are set as it turns out
+ * @raw: head->raw_len bytes, at most PACKET_RAW_MAX
+ * @len: set to the packet's length
+ *
+ * Return: the packet, valid until the codec is used again.
+ */
+const u8 *packet_seal(struct packet_codec *codec,
+		      const struct ctiha_mac_key *key, struct packet_head *head,
+		      const u8 *raw, size_t *len);
+
+const char *packet_strerror(enum packet_error error);
+
+/* ---- payload of PACKET_HELLO and PACKET_HELLO_REPLY ---- */
+
+enum packet_welcome {
+	PACKET_WELCOME,
+	PACKET_EPOCH_TOO_LOW,	/* the standby knows of a later active */
+};
+
+struct packet_hello {
+	u8 nonce[PACKET_NONCE_LEN];
+	u32 welcome;		/* enum packet_welcome; 0 in a hello */
+};
+
+#define PACKET_HELLO_LEN	24
+
+void packet_write_hello(u8 raw[PACKET_HELLO_LEN],
+			const struct packet_hello *hello);
+int packet_read_hello(const struct packet *packet, struct packet_hello *hello);
+
+/* ---- payload of SNAPSHOT_BEGIN, SNAPSHOT_END, KEEPALIVE, ACK ---- */
+
+/* What the active says to the standby about the point in the stream. */
+enum packet_synced {
+	PACKET_NOT_SYNCED,	/* there are acknowledged writes still to come */
+	PACKET_SYNCED,		/* you have every acknowledged write */
+	PACKET_AS_BEFORE,
+};
+
+/**
+ * struct packet_report - a state
+ * @state: of the sender: committed (ACK), sent (others)
+ * @stamp: ACK: the standby's clock; KEEPALIVE: the last one that was heard
+ * @transfers: snapshots sent, or received, in full on this connection
+ * @synced: enum packet_synced
+ */
+struct packet_report {
+	struct store_state state;
+	u64 stamp;
+	u32 transfers;
+	u8 synced;
+};
+
+#define PACKET_REPORT_LEN	56
+
+void packet_write_report(u8 raw[PACKET_REPORT_LEN],
+			 const struct packet_report *report);
+int packet_read_report(const struct packet *packet,
+		       struct packet_report *report);
+
+/* ---- payload of records: a count, then records one after another ---- */
+
+#define PACKET_RECORDS_LEN	16	/* position u64, count u32, reserved u32 */
+#define PACKET_RECORD_LEN	4	/* op, key length, value length u16 */
+
+enum packet_op {
+	PACKET_PUT = 1,
+	PACKET_DELETE = 2,
+};
+
+/* Bytes that packet_write_record() needs. */
+size_t packet_record_size(size_t key_len, size_t value_len);
+void packet_write_record(u8 *to, enum packet_op op, const void *key,
+			 size_t key_len, const void *value, size_t value_len);
+
+/* What stands before the records: position of the first one, their number. */
+void packet_write_records(u8 raw[PACKET_RECORDS_LEN], u64 first, u32 count);
+
+/* Reads records one by one. */
+struct packet_cursor {
+	const u8 *at;
+	const u8 *end;
+	u16 content;
+	u32 left;
+};
+
+/**
+ * packet_read_records() - check all records, then begin to read them
+ * @first: position of the first one
+ * @count: their number, at least 1
+ *
+ * Return: 0, or -EPROTO if one of them is out of bounds.
+ */
+int packet_read_records(const struct packet *packet, u64 *first, u32 *count,
+			struct packet_cursor *cursor);
+
+/**
+ * packet_next_record() - of records that packet_read_records() has checked
+ * Return: false after the last one.
+ */
+bool packet_next_record(struct packet_cursor *cursor, enum packet_op *op,
+			struct store_record *record);
+
+#endif /* CTIHA_PACKET_H */

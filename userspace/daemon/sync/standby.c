@@ -1,0 +1,520 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The standby's side of the sync: listens on both paths, receives what the active
+ * sends, commits it, says so.
+ *
+ * Whatever arrives in one go is applied in one transaction, and acknowledged
+ * when that is committed. A connection is a stranger until it has proved that it
+ * is fresh (connection.h); the newest that has done so is the live one, and the
+ * one before it is closed before we say where we are. So the active can move from
+ * one path to the other without a record lost or applied twice.
+ *
+ * Timers, all driven by the tick: end of a handshake, silence of the live
+ * connection, end of the belief to be synced (see sync.h and active.c), next
+ * attempt to listen.
+ */
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/sync/internal.h"
+#include "daemon/sync/socket.h"
+
+#define LISTEN_NS	(1000 * CTIHA_NS_PER_MS)
+
+/* ---- applying ---- */
+
+static int commit(struct sync *s)
+{
+	struct standby *b = &s->standby;
+
+	if (!b->open)
+		return 0;
+	b->open = false;
+	/* Parts of a snapshot are of no use to the active; its end is. */
+	if (!b->open_received)
+		b->ack_due = true;
+	return store_commit(s->store);
+}
+
+static void roll_back(struct sync *s)
+{
+	s->standby.open = false;
+	store_abort(s->store);
+}
+
+/* A transaction on the generation that is meant, the open one if it fits. */
+static int open_transaction(struct sync *s, bool received)
+{
+	struct standby *b = &s->standby;
+	int rc;
+
+	if (b->open && b->open_received == received)
+		return 0;
+	rc = commit(s);
+	if (rc)
+		return rc;
+	rc = received ? store_begin_received(s->store) : store_begin(s->store);
+	b->open = !rc;
+	b->open_received = received;
+	return rc;
+}
+
+/*
+ * c3: each content's restorer. All contents this version knows, and those that
+ * a later one may add, are restored by keeping them as they are.
+ */
+static int restore(struct sync *s, struct packet_cursor *cursor)
+{
+	struct store_record record;
+	enum packet_op op;
+	int rc = 0;
+
+	while (!rc && packet_next_record(cursor, &op, &record))
+		rc = op == PACKET_PUT ? store_put(s->store, &record) :
+					store_delete(s->store, &record);
+	return rc;
+}
+
+static void fail(struct sync *s, struct connection *c, int rc)
+{
+	roll_back(s);
+	s->standby.synced = false;
+	log_error("sync: records cannot be stored: %s; make map_size larger",
+		  strerror(-rc));
+	connection_lose(c, "own store failed");
+}
+
+static void take_records(struct sync *s, struct connection *c,
+			 const struct packet *p)
+{
+	bool received = p->head.flags & PACKET_SNAPSHOT;
+	struct packet_cursor cursor;
+	u64 first;
+	u32 count;
+	int rc;
+
+	if (packet_read_records(p, &first, &count, &cursor)) {
+		connection_refuse(c, "malformed records");
+		return;
+	}
+	if (received != s->standby.receiving) {
+		connection_refuse(c, "records out of place");
+		return;
+	}
+	rc = open_transaction(s, received);
+	if (!rc && !received &&
+	    first != store_state(s->store)->position + 1) {
+		connection_refuse(c, "records missing before these");
+		return;
+	}
+	if (!rc)
+		rc = restore(s, &cursor);
+	if (rc)
+		fail(s, c, rc);
+	else if (!received)
+		store_set_position(s->store, p->head.epoch, first + count - 1);
+}
+
+static void begin_receiving(struct sync *s, struct connection *c,
+			    const struct packet_report *r)
+{
+	struct standby *b = &s->standby;
+	int rc;
+
+	b->synced = false;
+	rc = commit(s);
+	if (!rc)
+		rc = store_receive_begin(s->store);
+	if (rc) {
+		fail(s, c, rc);
+		return;
+	}
+	b->receiving = true;
+	b->claimed = r->state;
+	s->resyncs++;
+	log_info("sync: receiving %llu records over %s",
+		 (unsigned long long)r->state.records, sync_path_name(c->path));
+}
+
+static void end_receiving(struct sync *s, struct connection *c,
+			  const struct packet_report *r)
+{
+	struct standby *b = &s->standby;
+	int rc;
+
+	if (!b->receiving || !store_states_equal(&b->claimed, &r->state)) {
+		connection_refuse(c, "end of a snapshot that did not begin");
+		return;
+	}
+	b->receiving = false;
+	rc = commit(s);
+	if (!rc)
+		rc = store_receive_end(s->store, &r->state);
+	if (rc == -EBADMSG) {
+		connection_refuse(c, "snapshot incomplete");
+	} else if (rc) {
+		fail(s, c, rc);
+	} else {
+		b->diverged = false;
+		b->ack_due = true;
+		c->transfers++;
+	}
+}
+
+/* ---- the live connection ---- */
+
+static void send_ack(struct sync *s)
+{
+	struct connection *c = s->standby.live;
+	const struct packet_report report = {
+		.state = *store_state(s->store),
+		.stamp = clock_now_ns(),
+		.transfers = c->transfers,
+		.synced = s->standby.synced ? PACKET_SYNCED : PACKET_NOT_SYNCED,
+	};
+	u8 raw[PACKET_REPORT_LEN];
+
+	s->standby.ack_due = false;
+	packet_write_report(raw, &report);
+	connection_send(c, PACKET_ACK, 0, raw, sizeof(raw));
+}
+
+static void compare(struct sync *s, const struct store_state *theirs)
+{
+	const struct store_state *ours = store_state(s->store);
+	struct standby *b = &s->standby;
+
+	if (b->receiving || b->diverged ||
+	    theirs->position != ours->position ||
+	    store_states_equal(theirs, ours))
+		return;
+	log_error("sync: own records differ from the active's at position %llu",
+		  (unsigned long long)ours->position);
+	b->diverged = true;
+	s->diverged++;
+}
+
+static void take_keepalive(struct sync *s, struct connection *c,
+			   const struct packet_report *r)
+{
+	struct standby *b = &s->standby;
+
+	b->ack_due = true;
+	b->peer = r->state;
+	if (r->stamp && r->stamp <= c->heard_ns)
+		b->synced_until_ns = r->stamp + s->patience_ns / 2;
+	/* In the open transaction this is what a commit will make true. */
+	if (!b->open || !b->open_received)
+		compare(s, &r->state);
+	if (b->diverged || b->receiving || r->synced == PACKET_NOT_SYNCED)
+		b->synced = false;
+	else if (r->synced == PACKET_SYNCED)
+		b->synced = store_state(s->store)->position ==
+			    r->state.position;
+}
+
+static void forget_stranger(struct sync *s, const struct connection *c)
+{
+	int i;
+
+	for (i = 0; i < SYNC_STRANGERS; i++) {
+		if (s->standby.strangers[i] == c)
+			s->standby.strangers[i] = NULL;
+	}
+}
+
+static void stop_receiving(struct sync *s)
+{
+	roll_back(s);
+	store_receive_abort(s->store);
+	s->standby.receiving = false;
+}
+
+/* The stranger has proved that it is the active, now. */
+static void go_live(struct sync *s, struct connection *c, u64 epoch,
+		    const struct packet_report *r)
+{
+	struct standby *b = &s->standby;
+
+	forget_stranger(s, c);
+	connection_close(b->live);
+	stop_receiving(s);
+	b->live = c;
+	b->peer = r->state;
+	b->ack_due = true;
+	c->phase = CONNECTION_LIVE;
+	s->shared.epoch = epoch;
+	if (r->synced != PACKET_AS_BEFORE)
+		b->synced = false;
+	log_info("sync: following epoch %llu over %s, from position %llu",
+		 (unsigned long long)epoch, sync_path_name(c->path),
+		 (unsigned long long)store_state(s->store)->position);
+}
+
+static void take_live(struct sync *s, struct connection *c,
+		      const struct packet *p)
+{
+	struct packet_report report;
+
+	if (p->head.content < PACKET_CONTROL) {
+		take_records(s, c, p);
+		return;
+	}
+	if (packet_read_report(p, &report)) {
+		connection_refuse(c, "malformed report");
+		return;
+	}
+	if (p->head.content == PACKET_KEEPALIVE)
+		take_keepalive(s, c, &report);
+	else if (p->head.content == PACKET_SNAPSHOT_BEGIN)
+		begin_receiving(s, c, &report);
+	else if (p->head.content == PACKET_SNAPSHOT_END)
+		end_receiving(s, c, &report);
+	else
+		connection_refuse(c, "unexpected packet");
+}
+
+/* ---- strangers ---- */
+
+static void take_hello(struct sync *s, struct connection *c,
+		       const struct packet *p)
+{
+	bool welcome = p->head.epoch >= s->shared.epoch;
+	struct packet_hello hello;
+
+	if (p->head.content != PACKET_HELLO || packet_read_hello(p, &hello)) {
+		connection_refuse(c, "no hello");
+		return;
+	}
+	connection_greet(c, PACKET_HELLO_REPLY,
+			 welcome ? PACKET_WELCOME : PACKET_EPOCH_TOO_LOW);
+	connection_agree(c, hello.nonce, c->nonce);
+	/* Turned away it stays in its phase: the next packet is one too many. */
+	if (welcome)
+		c->phase = CONNECTION_CONFIRMING;
+}
+
+static void take_first(struct sync *s, struct connection *c,
+		       const struct packet *p)
+{
+	struct packet_report report;
+
+	if (p->head.content != PACKET_KEEPALIVE ||
+	    packet_read_report(p, &report))
+		connection_refuse(c, "no keepalive after the hello");
+	else
+		go_live(s, c, p->head.epoch, &report);
+}
+
+static void on_packet(struct connection *c, const struct packet *p)
+{
+	struct sync *s = c->owner;
+
+	if (c->phase == CONNECTION_GREETING) {
+		take_hello(s, c, p);
+	} else if (p->head.epoch < s->shared.epoch) {
+		log_warning("sync: active of epoch %llu turned away, %llu is known",
+			    (unsigned long long)p->head.epoch,
+			    (unsigned long long)s->shared.epoch);
+		connection_lose(c, "epoch too low");
+	} else if (c->phase == CONNECTION_CONFIRMING) {
+		take_first(s, c, p);
+	} else {
+		s->shared.epoch = p->head.epoch;
+		take_live(s, c, p);
+	}
+}
+
+static void on_idle(struct connection *c)
+{
+	struct sync *s = c->owner;
+	int rc;
+
+	if (c != s->standby.live)
+		return;
+	rc = commit(s);
+	if (rc)
+		fail(s, c, rc);
+	else if (s->standby.ack_due)
+		send_ack(s);
+	sync_changed(s);
+}
+
+static void on_drained(struct connection *c)
+{
+	(void)c;
+}
+
+static void on_lost(struct connection *c, const char *why)
+{
+	struct sync *s = c->owner;
+
+	if (c != s->standby.live) {
+		forget_stranger(s, c);
+		return;
+	}
+	log_warning("sync: connection over %s lost: %s",
+		    sync_path_name(c->path), why);
+	/* Whole packets that are already applied are worth keeping. */
+	if (s->standby.open && !s->standby.open_received && commit(s))
+		log_error("sync: the last records were not committed");
+	stop_receiving(s);
+	s->standby.live = NULL;
+	sync_changed(s);
+}
+
+static const struct connection_callbacks callbacks = {
+	.packet = on_packet,
+	.idle = on_idle,
+	.drained = on_drained,
+	.lost = on_lost,
+};
+
+static struct connection **room_for_stranger(struct standby *b)
+{
+	int i;
+
+	for (i = 0; i < SYNC_STRANGERS; i++) {
+		if (!b->strangers[i])
+			return &b->strangers[i];
+	}
+	/* All are slow: the first one gives way, so that none can block us. */
+	connection_close(b->strangers[0]);
+	memmove(b->strangers, b->strangers + 1,
+		sizeof(b->strangers) - sizeof(b->strangers[0]));
+	b->strangers[SYNC_STRANGERS - 1] = NULL;
+	return &b->strangers[SYNC_STRANGERS - 1];
+}
+
+static void close_listener(struct standby *b, int i)
+{
+	if (b->accepts[i])
+		event_free(b->accepts[i]);
+	if (b->listeners[i] >= 0)
+		close(b->listeners[i]);
+	b->accepts[i] = NULL;
+	b->listeners[i] = -1;
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct sync *s = arg;
+	struct standby *b = &s->standby;
+	int path = fd == b->listeners[0] ? 0 : 1;
+	struct connection **room;
+	int peer;
+
+	(void)what;
+	peer = socket_accept(fd, &s->spec.paths[path]);
+	if (peer == -EMFILE || peer == -ENFILE || peer == -ENOMEM)
+		/* It would be readable for ever: the tick opens it again. */
+		close_listener(b, path);
+	if (peer < 0)
+		return;
+	room = room_for_stranger(b);
+	*room = connection_take(&s->shared, peer, &callbacks, s);
+	if (*room)
+		(*room)->path = (u8)path;
+}
+
+/* ---- listening ---- */
+
+static void open_listener(struct sync *s, int i)
+{
+	struct standby *b = &s->standby;
+	int fd;
+
+	fd = socket_listen(&s->spec.paths[i]);
+	if (fd >= 0) {
+		b->listeners[i] = fd;
+		b->accepts[i] = event_new(s->shared.base, fd,
+					  EV_READ | EV_PERSIST, on_accept, s);
+		if (!b->accepts[i] || event_add(b->accepts[i], NULL))
+			close_listener(b, i);
+		b->complained[i] = false;
+	} else if (!b->complained[i]) {
+		log_warning("sync: cannot listen on %s: %s; will try again",
+			    sync_path_name((u8)i), strerror(-fd));
+		b->complained[i] = true;
+	}
+}
+
+static void listen_all(struct sync *s, u64 now)
+{
+	struct standby *b = &s->standby;
+	int i;
+
+	if (now < b->listen_ns)
+		return;
+	b->listen_ns = now + LISTEN_NS;
+	for (i = 0; i < SYNC_PATHS; i++) {
+		if (s->spec.paths[i].configured && b->listeners[i] < 0)
+			open_listener(s, i);
+	}
+}
+
+/* ---- time ---- */
+
+static void check_belief(struct sync *s, u64 now)
+{
+	struct standby *b = &s->standby;
+	bool active_lives = s->link_up[0] || s->link_up[1];
+
+	if (!b->synced || !active_lives || now < b->synced_until_ns)
+		return;
+	log_warning("sync: nothing heard of the active that lives: not synced");
+	b->synced = false;
+}
+
+void standby_tick(struct sync *s, u64 now)
+{
+	struct standby *b = &s->standby;
+	int i;
+
+	listen_all(s, now);
+	check_belief(s, now);
+	for (i = 0; i < SYNC_STRANGERS; i++) {
+		if (b->strangers[i] &&
+		    now - b->strangers[i]->since_ns > SYNC_HANDSHAKE_NS)
+			connection_lose(b->strangers[i], "handshake too slow");
+	}
+	if (now - s->tick_ns <= SYNC_LATE_NS && b->live &&
+	    now - b->live->heard_ns > 2 * s->patience_ns)
+		connection_lose(b->live, "silent");
+}
+
+void standby_init(struct sync *s)
+{
+	int i;
+
+	memset(&s->standby, 0, sizeof(s->standby));
+	for (i = 0; i < SYNC_PATHS; i++)
+		s->standby.listeners[i] = -1;
+}
+
+void standby_start(struct sync *s)
+{
+	standby_init(s);
+	listen_all(s, clock_now_ns());
+}
+
+void standby_stop(struct sync *s)
+{
+	struct standby *b = &s->standby;
+	int i;
+
+	for (i = 0; i < SYNC_PATHS; i++)
+		close_listener(b, i);
+	for (i = 0; i < SYNC_STRANGERS; i++) {
+		connection_close(b->strangers[i]);
+		b->strangers[i] = NULL;
+	}
+	if (b->open && !b->open_received && commit(s))
+		log_error("sync: the last records were not committed");
+	stop_receiving(s);
+	connection_close(b->live);
+	b->live = NULL;
+}
