@@ -15,7 +15,7 @@ VERSION	:= 0.1.0
 
 CFLAGS	?= -O2 -g
 WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
-	   -Wshadow -Wformat-security
+	   -Wshadow -Wformat-security $(if $(findstring clang,$(CC)),-Wno-c2x-extensions)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -fPIC \
 	   -DCTIHA_VERSION='"$(VERSION)"' \
 	   -Iinclude -Iinclude/uapi -Iuserspace $(PKG_CFLAGS)
@@ -23,6 +23,11 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -fPIC \
 SAN	?=
 FLAVOUR	?=
 OBJ	:= $(BUILD)/obj$(FLAVOUR)
+
+# One short line per file; V=1 shows the commands.
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-4s%s\n' $(1) $(2))
+MAKEFLAGS += --no-print-directory
 
 include userspace/programs.mk
 include selftests/selftests.mk
@@ -64,7 +69,7 @@ $(MODULE_TREE)/ctiha.ko: $(MODULE_SOURCES)
 	@mkdir -p $(MODULE_TREE)
 	@cp -rs $(CURDIR)/kernel $(CURDIR)/include $(MODULE_TREE)/
 	@ln -sf $(CURDIR)/Kbuild $(MODULE_TREE)/Kbuild
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/$(MODULE_TREE) W=1 KCFLAGS=-Werror \
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/$(MODULE_TREE) W=1 KCFLAGS=-Werror \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 
 # ---- programs -------------------------------------------------------------
@@ -74,7 +79,8 @@ userspace: $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/lib/libctiha.so \
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $($(subst /,_,$(basename $<))_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
@@ -82,24 +88,27 @@ $(OBJ)/%.o: %.c
 define program
 $(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o) $(SHARED)
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@ $(3)
+	$$(call say,LD,$$@)
+	$$(Q)$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@ $(3)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
 
 $(BUILD)/lib/libctiha.so: $(libctiha_SOURCES:%.c=$(OBJ)/%.o) userspace/lib/libctiha.map
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SAN) -shared -Wl,-soname,libctiha.so.0 \
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) -shared -Wl,-soname,libctiha.so.0 \
 		-Wl,--version-script=userspace/lib/libctiha.map \
 		$(filter %.o,$^) -o $@.0
-	ln -sf libctiha.so.0 $@
+	$(Q)ln -sf libctiha.so.0 $@
 
 $(BUILD)/lib/libctiha.a: $(libctiha_SOURCES:%.c=$(OBJ)/%.o)
 	@mkdir -p $(@D)
-	$(AR) qcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) qcs $@ $^
 
 $(BUILD)/lib/pkgconfig/libctiha.pc: userspace/lib/ctiha.pc.in
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 install: all
 	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(MODULE_TREE)/ctiha.ko' '$(KDIR)'

@@ -22,18 +22,21 @@ TEST_LIBS = $(call pkg_libs,libevent libmnl libnl-3.0 libnl-route-3.0 libzstd \
 $(TESTABLE): $(TESTABLE_SOURCES:%.c=$(OBJ)/%.o)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) qcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) qcs $@ $^
 
 # The kernel's test harness leaves parameters unused.
 $(BUILD)/unit/%: selftests/unit/%.c $(TESTABLE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-missing-prototypes \
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-missing-prototypes \
 		-isystem $(KSELFTEST) -MMD -MP -MT $@ -MF $@.d $< \
 		$(TESTABLE) $(TEST_LIBS) -o $@
 
 $(BUILD)/fuzz/%: selftests/fuzz/%.c $(TESTABLE)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer \
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Wno-c2x-extensions -fsanitize=fuzzer \
 		-MMD -MP -MT $@ -MF $@.d $< $(TESTABLE) $(TEST_LIBS) -o $@
 
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d)
@@ -43,24 +46,24 @@ unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 
 build-unit:
-	$(MAKE) SAN='$(TEST_SAN)' FLAVOUR=-san unit-programs
+	$(Q)$(MAKE) SAN='$(TEST_SAN)' FLAVOUR=-san unit-programs
 
 build-fuzz:
-	$(MAKE) CC=clang SAN='$(FUZZ_SAN)' FLAVOUR=-fuzz fuzz-programs
+	$(Q)$(MAKE) CC=clang SAN='$(FUZZ_SAN)' FLAVOUR=-fuzz fuzz-programs
 
 # The module for the kernel that the virtual machines boot.
 build-test-module:
-	$(MAKE) module KDIR="$$(scripts/kernel get 6.1 | sed -n 's/^KDIR=//p')"
+	$(Q)$(MAKE) module KDIR="$$(scripts/kernel get 6.1 | sed -n 's/^KDIR=//p')"
 
 UNIT_RUNS := runner:selftests/lib/run_selftest.sh \
-	     $(UNIT_TESTS:%=unit/%:$(BUILD)/unit/%)
+	     $(foreach t,$(UNIT_TESTS),unit:$(BUILD)/unit/$(t))
 NET_RUNS := $(NET_TESTS:%=net:%)
 STYLE_RUNS := style:selftests/style.sh
 VM_RUNS := vm@3000:selftests/vm.sh
 
 check: userspace
 	scripts/dependencies build demo check
-	$(MAKE) build-unit build-test-module
+	$(Q)$(MAKE) build-unit build-test-module
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
 		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS),'$(r)')
 

@@ -34,4 +34,5 @@ ctiha-load_LIBS = $(SHARED) $(call pkg_libs,libevent jansson)
 $(SHARED): $(SHARED_SOURCES:%.c=$(OBJ)/%.o)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) qcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) qcs $@ $^

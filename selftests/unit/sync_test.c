@@ -56,6 +56,8 @@ struct proxy {
 	u64 flip_every;
 	u64 hold_next;		/* hold_at of lane 0 for the next connection */
 	bool closed;
+	bool frozen;		/* hide from one end that the other has closed */
+	bool b_closed;
 	unsigned int connections;
 };
 
@@ -139,9 +141,14 @@ static void on_proxy_read(struct bufferevent *from, void *arg)
 
 static void on_proxy_event(struct bufferevent *bev, short what, void *arg)
 {
-	(void)bev;
-	if (!(what & BEV_EVENT_CONNECTED))
-		proxy_cut(arg);
+	struct proxy *p = arg;
+
+	if (what & BEV_EVENT_CONNECTED)
+		return;
+	if (bev == p->ends[1])
+		p->b_closed = true;
+	if (!p->frozen)
+		proxy_cut(p);
 }
 
 static void on_proxy_accept(struct evconnlistener *l, evutil_socket_t fd,
@@ -621,6 +628,18 @@ TEST_F(sync, moves_to_the_lan_and_back_without_losing_a_record)
 	EXPECT_EQ(0, status(&self->b).damaged);
 }
 
+/* Or what is still in the pipe would be applied beside what comes anew. */
+TEST_F(sync, standby_closes_the_old_path_itself)
+{
+	ASSERT_TRUE(join(self));
+	self->proxy.frozen = true;
+	links(self, false, true);
+	ASSERT_TRUE(run(self, 1000, on_lan));
+	run(self, 50, NULL);
+	EXPECT_TRUE(self->proxy.b_closed);
+	ASSERT_TRUE(run(self, 1000, identical));
+}
+
 TEST_F(sync, uses_the_lan_when_the_crossover_does_not_connect)
 {
 	self->proxy.closed = true;
@@ -767,6 +786,8 @@ TEST_F(sync, rejoining_active_loses_its_unshared_tail)
 	EXPECT_TRUE(holds(&self->a, "shared 3", NULL));
 	EXPECT_TRUE(holds(&self->a, "b 3", "v"));
 	EXPECT_EQ(3, status(&self->a).epoch);
+	/* Seen at once, not only when the digests were compared. */
+	EXPECT_EQ(0, status(&self->b).diverged);
 }
 
 TEST_F(sync, planned_handover_needs_no_transfer)
@@ -792,6 +813,7 @@ TEST_F(sync, lower_epoch_is_turned_away)
 	EXPECT_EQ(0, status(&self->b).records);
 	EXPECT_EQ(SYNC_ALONE, status(&self->a).state);
 	EXPECT_EQ(SYNC_WAITING, status(&self->b).state);
+	EXPECT_TRUE(self->a.sync->active.refused);
 	/* Told of a higher one in the middle of it, too. */
 	sync_activate(self->a.sync, 10);
 	ASSERT_TRUE(run(self, 3000, identical));

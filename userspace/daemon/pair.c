@@ -180,6 +180,7 @@ static void hear_arbiter(void *arg, const struct witness_news *news)
 	p->arbiter = *news;
 	p->arbiter_known = true;
 	if (news->ask == WITNESS_ASK_RELEASE &&
+	    news->answer != WITNESS_REFUSED_STORAGE &&
 	    news->asked_epoch == p->release_epoch)
 		p->release_epoch = 0;
 	if (news->answer == WITNESS_GRANTED && in_office(p))

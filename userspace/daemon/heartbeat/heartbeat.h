@@ -130,14 +130,15 @@ struct heartbeat;
  * @name: as in the configuration: "module" or "packet"
  * @open: create the node, or take over one that matches; attach. NULL on
  *        failure with the reason and the remedy in @error.
- * @close: detach without LEAVE: the peer sees a dead daemon
+ * @close: detach without LEAVE: the peer sees a dead daemon; not to be called
+ *         from inside a callback
  * @link_add, @link_del: 0 or -errno
  * @report: what the next heartbeats carry, and the daemon's sign of life;
  *          call it more often than watch_ms. 0 or -errno
  * @activate: see ctiha_lease_activate(); granted_ns 0 without a grant
  * @renew: see ctiha_lease_renew()
  * @yield: leave the role, vote for the peer
- * @leave: yield, and say goodbye: the vote does not expire
+ * @leave: yield, and say goodbye: the vote does not expire; then only close
  * @snapshot: read everything; 0 or -errno
  */
 struct heartbeat_backend {

@@ -325,14 +325,16 @@ void packet_link_view(const struct packet_link *link,
 
 	memset(view, 0, sizeof(*view));
 	memcpy(view->name, link->spec.name, sizeof(view->name));
-	if (link->ifindex)
+	view->ifindex = link->ifindex;
+	if (!view->ifindex)	/* it may be down and not gone */
+		view->ifindex = if_nametoindex(link->spec.device);
+	if (view->ifindex)
 		memcpy(view->device, link->spec.device, sizeof(view->device));
 	view->kind = link->spec.kind;
 	view->state = s->state;
 	view->diag = s->diag;
 	view->multiplier = s->multiplier;
 	memcpy(view->peer_mac, link->spec.peer_mac, sizeof(view->peer_mac));
-	view->ifindex = link->ifindex;
 	view->interval_us = s->interval_us;
 	view->agreed_us = ctiha_session_agreed_us(s);
 	view->changes = s->changes;
