@@ -118,12 +118,10 @@ int ctiha_lease_activate(struct ctiha_lease *l, u64 epoch, u64 granted_ns,
 		return -EBUSY;
 	if (elected)
 		from_ns = later(from_ns, l->peer_vote_from_ns);
-	if (elected && l->peer_left)
-		l->deadline_ns = CTIHA_LEASE_SOLE;
-	else if (now_ns >= from_ns + l->lease_ns)
+	l->deadline_ns = elected && l->peer_left ? CTIHA_LEASE_SOLE :
+						   from_ns + l->lease_ns;
+	if (now_ns >= l->deadline_ns)
 		return -ETIME;
-	else
-		l->deadline_ns = from_ns + l->lease_ns;
 	l->role = CTIHA_ROLE_ACTIVE;
 	l->epoch = epoch;
 	l->vote_epoch = epoch;

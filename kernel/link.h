@@ -52,7 +52,7 @@ struct ctiha_link {
 	struct packet_type receiver;
 	struct hrtimer tick;
 	struct hrtimer detect;
-	spinlock_t tx_lock;
+	spinlock_t tx_lock;	/* order of a link's frames */
 	char name[CTIHA_LINK_NAME_LEN];
 	u8 kind;
 	u8 peer_mac[ETH_ALEN];

@@ -91,7 +91,7 @@ struct ctiha_node {
  * @node: NULL until NODE_SET; then it lives as long as the namespace
  */
 struct ctiha_net {
-	struct mutex config;
+	struct mutex config;	/* what exists: see above */
 	struct ctiha_node *node;
 };
 

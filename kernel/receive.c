@@ -52,7 +52,7 @@ static unsigned int read_frame(const struct ctiha_link *link,
 static void see_peer(struct ctiha_peer *peer, const struct ctiha_frame *frame,
 		     u64 now_ns)
 {
-	peer->left = frame->type == CTIHA_FRAME_GOODBYE;
+	peer->left = ctiha_frame_is_goodbye(frame);
 	peer->role = frame->role;
 	peer->report = frame->report;
 	peer->epoch = frame->epoch;
@@ -71,7 +71,7 @@ static enum ctiha_cause believe(struct ctiha_link *link,
 		.epoch = frame->epoch,
 		.vote_epoch = frame->vote_epoch,
 		.echoed_sent_ns = echoed_sent_ns,
-		.goodbye = frame->type == CTIHA_FRAME_GOODBYE,
+		.goodbye = ctiha_frame_is_goodbye(frame),
 	};
 	struct ctiha_node *node = link->node;
 	bool deposed;

@@ -669,6 +669,27 @@ TEST_F(sync, waits_for_a_standby_that_comes_back_in_time)
 	EXPECT_EQ(0, status(&self->a).resyncs);
 }
 
+/* An active that skips writes: c2, nothing may be silently missing. */
+TEST_F(sync, missing_writes_are_noticed)
+{
+	struct active *a = &self->a.sync->active;
+	struct connection *c;
+
+	ASSERT_TRUE(join(self));
+	c = a->connection;
+	a->connection = NULL;
+	ASSERT_EQ(0, put_many(self, "skipped", 10));
+	write_commit(self->a.sync);
+	backlog_skip(&self->a.sync->backlog);
+	a->connection = c;
+	ASSERT_EQ(0, put_many(self, "sent", 10));
+	ASSERT_TRUE(run(self, 3000, a_is_done));
+	EXPECT_EQ(1, status(&self->b).damaged);
+	EXPECT_EQ(0, status(&self->b).diverged);
+	EXPECT_TRUE(holds(&self->b, "skipped 9", "value of skipped, 9"));
+	EXPECT_EQ(20, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
 static bool b_unsynced(bed *t)
 {
 	return !status(&t->b).synced;
@@ -1101,6 +1122,36 @@ TEST_F(sync, full_store_refuses_writes_and_lives)
 	EXPECT_TRUE(self->a.in_order);
 	EXPECT_EQ(self->a.acks[SYNC_ACK_ALONE], status(&self->a).position);
 	EXPECT_EQ(self->a.acks[SYNC_ACK_ALONE], status(&self->a).records);
+}
+
+TEST_F(sync, what_fits_into_a_full_store_is_kept)
+{
+	static char value[SYNC_VALUE_MAX];
+	u64 i, alone;
+
+	sync_activate(self->a.sync, 2);
+	for (i = 1; !self->a.acks[SYNC_ACK_REFUSED]; i++) {
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, &i, sizeof(i), value,
+					sizeof(value), ++self->cookie));
+		ASSERT_TRUE(run(self, 1000, all_acked));
+	}
+	/* Room for two or so; then one small write among many large ones. */
+	for (i = 1; i <= 2; i++) {
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, &i, sizeof(i), NULL, 0,
+					++self->cookie));
+		ASSERT_TRUE(run(self, 1000, all_acked));
+	}
+	alone = self->a.acks[SYNC_ACK_ALONE];
+	ASSERT_EQ(0, put(self, 1, "small", "v"));
+	for (i = 10000; i < 10040; i++)
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, &i, sizeof(i), value,
+					sizeof(value), ++self->cookie));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	EXPECT_LT(alone, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_GT(alone + 41, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_TRUE(holds(&self->a, "small", "v"));
+	EXPECT_EQ(self->a.acks[SYNC_ACK_ALONE], status(&self->a).position);
+	EXPECT_TRUE(self->a.in_order);
 }
 
 TEST_F(sync, standby_with_a_full_store_is_not_in_sync)

@@ -27,16 +27,14 @@ enum protocol_type {
 	PROTOCOL_PUT,		/* content, key, value, cookie */
 	PROTOCOL_DELETE,	/* content, key, cookie */
 	PROTOCOL_GET,		/* content, key, cookie: RECORD, END */
-	PROTOCOL_WALK,		/* content, key: behind it, number: at most, cookie:
-				 * RECORDs, END */
+	PROTOCOL_WALK,		/* content, key: behind it, number: at most, cookie */
 	PROTOCOL_STOPPED,	/* epoch: of the STOP that this answers */
 	PROTOCOL_PONG,		/* cookie: of the PING */
 	/* daemon to application */
 	PROTOCOL_WELCOME = 16,	/* role, epoch */
 	PROTOCOL_ACK,		/* cookie, result: enum ctiha_ack */
 	PROTOCOL_RECORD,	/* cookie, content, key, value */
-	PROTOCOL_END,		/* cookie, result: enum ctiha_ack, number: of
-				 * RECORDs, flags: PROTOCOL_MORE */
+	PROTOCOL_END,		/* cookie, result, number: of RECORDs, flags */
 	PROTOCOL_START,		/* epoch */
 	PROTOCOL_STOP,		/* epoch */
 	PROTOCOL_ROLE,		/* role, epoch */

@@ -64,8 +64,7 @@ struct sync_spec {
 enum sync_ack {
 	SYNC_ACK_STANDBY,	/* the standby has committed it */
 	SYNC_ACK_ALONE,		/* there is no standby in sync: only we have */
-	SYNC_ACK_REFUSED,	/* not active (any more), or the store is full:
-				 * nothing is promised */
+	SYNC_ACK_REFUSED,	/* not active (any more) or store full: no promise */
 };
 
 enum sync_state {
