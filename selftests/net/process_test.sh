@@ -151,6 +151,17 @@ last_server_serves_without_anybody()
 		arbiter_start && server_start b && in_step a && audit a && stores_equal
 }
 
+# It asked for an epoch in vain and wrote that down: no reason to refuse the
+# active server's lower one.
+standby_restarted_after_asking_in_vain()
+{
+	crossover down
+	isolate a b
+	wait_until "alarm of b" alarm b peer-silent && holds 1 not_active b || return 1
+	links_restore
+	in_step a && server_stop b && server_start b && in_step a && audit a && stores_equal
+}
+
 hooks_ran_in_order()
 {
 	: > "$WORK/a/hooks"
@@ -179,6 +190,7 @@ scenario "clean stop of the active" clean_stop_of_active
 scenario "a server that left waits for its peer" left_server_waits_for_its_peer
 scenario "both restarted" both_restarted
 scenario "the last server serves without anybody" last_server_serves_without_anybody
+scenario "standby restarted after asking the arbiter in vain" standby_restarted_after_asking_in_vain
 scenario "hooks ran in order" hooks_ran_in_order
 for s in a b; do
 	server_kill $s

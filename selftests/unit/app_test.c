@@ -4,6 +4,7 @@
  * a sync of its own), this one the applications. Orders to the daemon go by
  * pipe, one letter each; what its callbacks say comes back the same way.
  */
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -29,6 +30,8 @@ struct daemon {
 	struct event_base *base;
 	struct sync *sync;
 	struct app *app;
+	struct sync *standby;
+	char scratch[64];
 	int orders;
 	int news;
 	u64 epoch;
@@ -50,6 +53,19 @@ static void on_acked(void *arg, u64 cookie, enum sync_ack ack)
 
 static void on_state(void *arg, const struct sync_status *status)
 {
+	if (status->synced)
+		tell(arg, 'Y');
+}
+
+static void ignore_acked(void *arg, u64 cookie, enum sync_ack ack)
+{
+	(void)arg;
+	(void)cookie;
+	(void)ack;
+}
+
+static void ignore_state(void *arg, const struct sync_status *status)
+{
 	(void)arg;
 	(void)status;
 }
@@ -70,6 +86,39 @@ static void on_stopped(void *arg)
 	tell(arg, 'S');
 }
 
+/* 127.4.0.1 is node 0, 127.4.0.2 node 1. */
+static void make_path(struct sync_path *path, u8 node, u16 port)
+{
+	struct sockaddr_in *at = (struct sockaddr_in *)&path->local;
+
+	path->configured = true;
+	at->sin_family = AF_INET;
+	at->sin_port = htons(port);
+	at->sin_addr.s_addr = htonl(0x7f040001 + node);
+	path->peer = path->local;
+	at = (struct sockaddr_in *)&path->peer;
+	at->sin_addr.s_addr = htonl(0x7f040001 + !node);
+}
+
+/* Gives the daemon a standby, in the same process. */
+static void add_standby(struct daemon *d)
+{
+	const struct sync_callbacks none = {
+		ignore_acked, ignore_state, may_act,
+	};
+	struct sync_spec spec = { .node = 1, .map_size = 64 << 20 };
+	char error[256];
+
+	make_path(&spec.paths[0], 1, (u16)(20000 + getppid() % 30000));
+	snprintf(spec.directory, sizeof(spec.directory), "%s/standby",
+		 d->scratch);
+	d->standby = sync_open(d->base, &spec, &none, d, error, sizeof(error));
+	if (!d->standby)
+		_exit(6);
+	sync_follow(d->standby, d->epoch);
+	sync_links(d->sync, true, true);
+}
+
 static void obey(struct daemon *d, char order)
 {
 	switch (order) {
@@ -85,6 +134,13 @@ static void obey(struct daemon *d, char order)
 	case 'f':
 		sync_follow(d->sync, d->epoch);
 		app_role(d->app, CTIHA_ROLE_STANDBY, d->epoch);
+		break;
+	case 'j':
+		add_standby(d);
+		break;
+	case 'k':
+		sync_close(d->standby);
+		d->standby = NULL;
 		break;
 	case 'q':
 		event_base_loopbreak(d->base);
@@ -113,10 +169,12 @@ static void daemon_main(const char *scratch, int orders, int news)
 	};
 	const struct app_callbacks app_callbacks = { on_alive, on_stopped };
 	struct daemon d = { .base = event_base_new(), .news = news };
-	struct sync_spec spec = { .map_size = 64 << 20 };
+	struct sync_spec spec = { .map_size = 64 << 20, .patience_ms = 500 };
 	char path[128], error[256];
 	struct event *order;
 
+	strcpy(d.scratch, scratch);
+	make_path(&spec.paths[0], 0, (u16)(20000 + getppid() % 30000));
 	snprintf(spec.directory, sizeof(spec.directory), "%s/store", scratch);
 	snprintf(path, sizeof(path), "%s/app.sock", scratch);
 	d.sync = sync_open(d.base, &spec, &sync_callbacks, &d, error,
@@ -132,6 +190,7 @@ static void daemon_main(const char *scratch, int orders, int news)
 	event_free(order);
 	app_close(d.app);
 	sync_close(d.sync);
+	sync_close(d.standby);
 	event_base_free(d.base);
 	exit(0);
 }
@@ -805,6 +864,105 @@ TEST_F(app, client_may_die_with_writes_under_way)
 	EXPECT_TRUE(WIFEXITED(status));
 	EXPECT_EQ(0, WEXITSTATUS(status));
 	ASSERT_TRUE(start_daemon(self));
+}
+
+/* The same while the writes wait for a standby that does not answer. */
+TEST_F(app, client_may_die_before_its_writes_are_safe)
+{
+	int i;
+
+	EXPECT_EQ('A', news(self, 2000));
+	order(self, '+');
+	ASSERT_TRUE(run(self, 2000, working));
+	order(self, 'j');
+	ASSERT_EQ('Y', news(self, 2000));
+	EXPECT_EQ(CTIHA_ACK_STANDBY, ctiha_put_wait(self->h, 1, "k", 1, "v", 1,
+						    1000));
+	order(self, 'k');
+	run(self, 20, never);
+	for (i = 0; i < 200; i++)
+		ASSERT_EQ(0, put(self, "k", "v", 1));
+	ASSERT_EQ(0, ctiha_flush(self->h));
+	run(self, 50, never);
+	EXPECT_EQ(0, self->last_cookie);
+	ctiha_close(self->h);
+	self->h = ctiha_open(self->path, "test", CTIHA_WORKER, &callbacks,
+			     self);
+	EXPECT_EQ(CTIHA_ACK_ALONE, ctiha_put_wait(self->h, 1, "k", 1, "v", 1,
+						  3000));
+	EXPECT_EQ(0, self->last_cookie);
+}
+
+/* Reads a copy of just this size; the first thing that is wrong, or 0. */
+static int parse(const u8 *data, size_t len, unsigned int *operations)
+{
+	u8 *copy = malloc(len ? len : 1);
+	struct protocol_operation op;
+	struct protocol_cursor cursor;
+	volatile u8 sink = 0;
+	size_t i;
+	int rc;
+
+	memcpy(copy, data, len);
+	*operations = 0;
+	rc = protocol_read(&cursor, copy, len);
+	while (!rc && (rc = protocol_next(&cursor, &op)) > 0) {
+		for (i = 0; i < op.key_len; i++)
+			sink ^= ((const u8 *)op.key)[i];
+		for (i = 0; i < op.value_len; i++)
+			sink ^= ((const u8 *)op.value)[i];
+		(*operations)++;
+		rc = 0;
+	}
+	free(copy);
+	return rc;
+}
+
+TEST(protocol_bounds_every_operation)
+{
+	struct protocol_message *m = calloc(1, sizeof(*m));
+	static u8 value[PROTOCOL_VALUE_MAX];
+	const struct protocol_operation small = {
+		.type = PROTOCOL_PUT, .key = "key", .key_len = 3,
+		.value = "value", .value_len = 5,
+	}, large = {
+		.type = PROTOCOL_PUT, .key = value, .key_len = PROTOCOL_KEY_MAX,
+		.value = value, .value_len = PROTOCOL_VALUE_MAX,
+	};
+	unsigned int n;
+	size_t len;
+
+	ASSERT_TRUE(protocol_add(m, &small));
+	for (len = 0; len < m->len; len++) {
+		EXPECT_EQ(len == 8 ? 0 : -EPROTO, parse(m->data, len, &n));
+		EXPECT_EQ(0, n);
+	}
+	EXPECT_EQ(0, parse(m->data, m->len, &n));
+	EXPECT_EQ(1, n);
+	/* Size of the operation: smaller, larger, not a multiple of 8. */
+	for (len = 0; len < 256; len++) {
+		u8 kept = m->data[8];
+
+		m->data[8] = (u8)len;
+		if (len != kept) {
+			EXPECT_EQ(-EPROTO, parse(m->data, m->len, &n));
+			EXPECT_EQ(0, n);
+		}
+		m->data[8] = kept;
+	}
+	m->data[13] = PROTOCOL_KEY_MAX + 1;
+	EXPECT_EQ(-EPROTO, parse(m->data, m->len, &n));
+	/* As many as fit, and not one byte more. */
+	m->len = 0;
+	for (n = 0; protocol_add(m, &large); n++)
+		;
+	EXPECT_EQ(3, n);
+	EXPECT_GE(sizeof(m->data), m->len);
+	EXPECT_EQ(0, parse(m->data, m->len, &n));
+	EXPECT_EQ(3, n);
+	m->data[4] = PROTOCOL_VERSION + 1;
+	EXPECT_EQ(-EPROTONOSUPPORT, parse(m->data, m->len, &n));
+	free(m);
 }
 
 TEST(app_names_the_socket_it_cannot_open)

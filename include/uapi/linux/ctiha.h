@@ -15,12 +15,12 @@
  *
  * A heartbeat is one Ethernet frame of EtherType 0x88B5 and fixed size, sent
  * every interval (1 ms to 10 s) and authenticated with HMAC-SHA-256-128 under
- * the pair's key. A session on a link comes up in three ways, as in BFD: Down,
- * Init (I hear you), Up (we hear each other). Each incarnation of a session
- * draws a random 64-bit discriminator; only a frame that echoes it and has a
- * higher sequence number than all before counts, so a replayed frame does
- * nothing. Silence for multiplier x interval takes a session Down; the slower
- * side's interval and the sender's multiplier hold.
+ * the pair's key. A session on a link comes up in three steps, as in BFD: Down,
+ * Init (I hear you), Up (you have believed a heartbeat of mine). Each
+ * incarnation of a session draws a random 64-bit discriminator; only a frame
+ * that echoes it and has a higher sequence number than all before counts, so a
+ * replayed frame does nothing. Silence for multiplier x interval takes a
+ * session Down; the slower side's interval and the sender's multiplier hold.
  *
  * EPOCHS, VOTES AND THE LEASE: never two active servers
  *
@@ -70,7 +70,8 @@
  *
  * Events go to the multicast group "event". Each holds one object in full
  * (node, peer or link), the cause, the kernel's CLOCK_MONOTONIC time and a
- * sequence number that grows by one per event in the namespace. A gap, or
+ * sequence number that grows by one per event in the namespace. A link whose
+ * IFINDEX is 0 is gone. A gap, or
  * ENOBUFS, means: dump everything, then go on. Times are nanoseconds of
  * CLOCK_MONOTONIC unless the name says otherwise.
  */
