@@ -111,7 +111,7 @@ $(BUILD)/lib/pkgconfig/libctiha.pc: userspace/lib/ctiha.pc.in
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 install: all
-	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(MODULE_TREE)/ctiha.ko' '$(KDIR)'
+	scripts/install '$(DESTDIR)' '$(PREFIX)' '$(MODULE_TREE)/ctiha.ko'
 
 clean:
 	rm -rf $(BUILD)
