@@ -7,6 +7,7 @@
  */
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -41,6 +42,7 @@ static void send_op(struct drive *d, struct caller_op *op, u64 now)
 	u8 record[RECORD_MAX], data[REQUEST_MAX];
 	struct request r = {
 		.op = op->op,
+		.run = d->run,
 		.id = op->id,
 		.done = oldest_id(d),
 		.call = op->number,
@@ -260,7 +262,8 @@ static void take(struct drive *d, const struct request *r, u64 now)
 {
 	struct caller_op *op = find_op(d, r->id);
 
-	if (!op || r->call != op->number || r->version != op->call->sent)
+	if (!op || r->run != d->run || r->call != op->number ||
+	    r->version != op->call->sent)
 		return;
 	switch (r->status) {
 	case REQUEST_OK:
@@ -323,6 +326,8 @@ int caller_open(struct drive *d)
 	TAILQ_INIT(&d->waiting);
 	TAILQ_INIT(&d->idle);
 	d->next_id = 1;
+	if (getrandom(&d->run, sizeof(d->run), 0) != sizeof(d->run))
+		return -errno;
 	d->random = d->o.seed;
 	d->ops = calloc(d->o.window, sizeof(*d->ops));
 	if (!d->ops)

@@ -77,8 +77,7 @@ struct drive_options {
 /**
  * struct drive - a run
  * @ops: all @window requests; @waiting: on their way, by next_ns; @idle: free
- * @by_id: those on their way, by id; more than a window of ids can be open
- * @oldest: ids below are finished
+ * @run: random, so that a later run's requests are not taken for old ones
  * @normal_ns: usual time between two answers, smoothed
  * @epoch: of the server that answers; @takeovers: how often that changed, the
  *         last one being @takeover
@@ -92,6 +91,7 @@ struct drive {
 	struct caller_op *ops;
 	TAILQ_HEAD(caller_ops, caller_op) waiting, idle;
 	u32 in_flight;
+	u64 run;
 	u64 next_id;
 	u64 random;
 	bool filled;

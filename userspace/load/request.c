@@ -11,6 +11,7 @@ struct wire_request {
 	u8 op;
 	u8 status;
 	u8 how;
+	__be64 run;
 	__be64 id;
 	__be64 done;
 	__be64 call;
@@ -37,6 +38,7 @@ size_t request_write(u8 *to, const struct request *r)
 		.op = r->op,
 		.status = r->status,
 		.how = r->how,
+		.run = cpu_to_be64(r->run),
 		.id = cpu_to_be64(r->id),
 		.done = cpu_to_be64(r->done),
 		.call = cpu_to_be64(r->call),
@@ -66,6 +68,7 @@ bool request_read(const u8 *data, size_t len, struct request *r)
 		.op = w.op,
 		.status = w.status,
 		.how = w.how,
+		.run = be64_to_cpu(w.run),
 		.id = be64_to_cpu(w.id),
 		.done = be64_to_cpu(w.done),
 		.call = be64_to_cpu(w.call),

@@ -10,7 +10,7 @@
 #include <ctiha/base.h>
 
 #define REQUEST_DATA_MAX	8192
-#define REQUEST_HEAD_LEN	56
+#define REQUEST_HEAD_LEN	64
 #define REQUEST_MAX		(REQUEST_HEAD_LEN + REQUEST_DATA_MAX)
 
 enum request_op {
@@ -34,6 +34,7 @@ enum request_status {
  * @op: enum request_op
  * @status: enum request_status
  * @how: of an answered write: enum ctiha_ack
+ * @run: of the callers, random
  * @id: of the request; grows by one per request of a run
  * @done: all requests below this id are finished: those are stale
  * @call: number of the call
@@ -50,6 +51,7 @@ struct request {
 	u8 op;
 	u8 status;
 	u8 how;
+	u64 run;
 	u64 id;
 	u64 done;
 	u64 call;

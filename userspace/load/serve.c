@@ -41,6 +41,7 @@ struct peer {
 
 /* A write on its way. */
 struct slot {
+	u64 run;
 	u64 id;
 	u64 call;
 	u32 version;
@@ -54,7 +55,7 @@ struct slot {
  * @fd: UDP socket
  * @table: calls that are known
  * @known_from: calls from this one on are all in @table, if they exist
- * @done: all requests below are finished, says their sender
+ * @done: all requests of @run below are finished, say the callers
  * @slots: by cookie; @slot_free: stack of free ones
  */
 struct serve {
@@ -62,6 +63,7 @@ struct serve {
 	int fd;
 	struct table *table;
 	u64 known_from;
+	u64 run;
 	u64 done;
 	struct slot slots[SLOTS];
 	u16 slot_free[SLOTS];
@@ -171,6 +173,7 @@ static bool take_slot(struct serve *s, const struct peer *peer,
 		return false;
 	*cookie = s->slot_free[--s->slots_free];
 	slot = &s->slots[*cookie];
+	slot->run = r->run;
 	slot->id = r->id;
 	slot->call = r->call;
 	slot->version = r->version;
@@ -244,7 +247,7 @@ static void finish(struct serve *s, const struct slot *slot, u8 how)
 {
 	struct table_call *c = table_find(s->table, slot->call);
 	const struct request r = {
-		.op = slot->op, .id = slot->id, .call = slot->call,
+		.op = slot->op, .run = slot->run, .id = slot->id, .call = slot->call,
 		.version = slot->version,
 	};
 
@@ -353,6 +356,16 @@ static void take_clock(struct serve *s, const struct peer *peer,
 
 /* ---- requests ---- */
 
+static void note_done(struct serve *s, const struct request *r)
+{
+	if (r->run != s->run) {
+		s->run = r->run;
+		s->done = 0;
+	}
+	if (r->done > s->done)
+		s->done = r->done;
+}
+
 static void take(struct serve *s, const struct peer *peer, const u8 *data,
 		 size_t len)
 {
@@ -369,8 +382,7 @@ static void take(struct serve *s, const struct peer *peer, const u8 *data,
 	} else if (!ctiha_working(s->h)) {
 		answer_status(s, peer, &r, REQUEST_NOT_SERVING, 0);
 	} else if (r.op == REQUEST_PUT || r.op == REQUEST_END) {
-		if (r.done > s->done)
-			s->done = r.done;
+		note_done(s, &r);
 		take_write(s, peer, &r);
 	}
 }
