@@ -41,7 +41,7 @@ class Callers:
         self.child = pair.native(
             "caller", os.path.join(pairlib.BIN, "ctiha-load"), "drive",
             "--service", f"{pairlib.SERVICE}:{pairlib.PORT}",
-            "--calls", str(calls), "--rate", str(rate), "--control", "-",
+            "--calls", str(calls), "--rate", str(rate), "--control", "-", "--retry-ms", "10",
             "--json", os.path.join(pair.rundir, "calls.json"),
             stdin=subprocess.PIPE, stdout=self.out, stderr=log)
 
@@ -244,7 +244,7 @@ Power cut to first operation served: {result['takeover_ms']} ms""")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=10000)
+    parser.add_argument("--calls", type=int, default=10050)
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--settle", type=float, default=5)
     parser.add_argument("--slow", action="store_true",

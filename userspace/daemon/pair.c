@@ -385,8 +385,7 @@ static u32 report_bits(struct pair *p)
 		bits |= CTIHA_REPORT_ELIGIBLE;
 	if (p->verdict.wants_active)
 		bits |= CTIHA_REPORT_WANTS_ACTIVE;
-	if (in_office(p) || sync.state == SYNC_IDENTICAL ||
-	    sync.state == SYNC_BEHIND)
+	if (in_office(p) || sync.synced)
 		bits |= CTIHA_REPORT_SYNCED;
 	if (witness_up(p->witness))
 		bits |= CTIHA_REPORT_L3;

@@ -28,7 +28,7 @@
 #define BATCH		64
 #define CONTROL_LEN	64
 #define SLOTS		4096
-#define AHEAD		128	/* calls read along with one that is missing */
+#define AHEAD		8	/* calls read along with one that is missing */
 #define TIMEOUT_MS	1000
 
 /* Who asked, and which of our addresses. */
