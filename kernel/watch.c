@@ -6,6 +6,7 @@
  * any command of the attached socket (a sign of life), the socket closes.
  */
 #include <linux/ktime.h>
+#include <linux/module.h>
 #include <net/netlink.h>
 
 #include "node.h"
@@ -49,6 +50,7 @@ void ctiha_watch_init(struct ctiha_watch *watch)
 void ctiha_watch_exit(struct ctiha_watch *watch)
 {
 	hrtimer_cancel(&watch->timer);
+	ctiha_watch_detach(watch);
 }
 
 static void prolong(struct ctiha_watch *watch, u64 now_ns)
@@ -65,6 +67,9 @@ int ctiha_watch_attach(struct ctiha_watch *watch, u32 portid, u64 silence_ns,
 			       "another daemon is attached and alive: stop it first");
 		return -EBUSY;
 	}
+	/* A lease that nothing watches over must not be: the module stays. */
+	if (!watch->portid)
+		__module_get(THIS_MODULE);
 	watch->portid = portid;
 	watch->silent = false;
 	watch->silence_ns = silence_ns;
@@ -89,8 +94,14 @@ int ctiha_watch_call(struct ctiha_watch *watch, u32 portid, u64 now_ns,
 	return 0;
 }
 
+/*
+ * Our callers are waited for by whoever unregisters them (notifier chain, family),
+ * so the module's text outlives the reference given up here.
+ */
 void ctiha_watch_detach(struct ctiha_watch *watch)
 {
+	if (watch->portid)
+		module_put(THIS_MODULE);
 	watch->portid = 0;
 	watch->silent = false;
 }

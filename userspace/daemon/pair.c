@@ -151,6 +151,9 @@ static void fail(void *arg, const char *text)
 
 	log_error("%s", text);
 	p->failed = true;
+	/* Whoever cannot watch the lease any more must not act on it. */
+	if (in_office(p))
+		office_lost(p, "the heartbeat backend failed");
 	event_base_loopbreak(p->base);
 }
 

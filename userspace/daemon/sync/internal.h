@@ -222,6 +222,7 @@ void active_committed(struct sync *s);
 /* standby.c */
 void standby_start(struct sync *s);
 void standby_stop(struct sync *s);
+void standby_links(struct sync *s, const bool came_up[SYNC_PATHS]);
 void standby_tick(struct sync *s, u64 now_ns);
 void standby_init(struct sync *s);
 

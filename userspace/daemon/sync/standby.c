@@ -456,6 +456,19 @@ static void listen_all(struct sync *s, u64 now)
 	}
 }
 
+/* A device that was gone and is back is another one: its listener heard the old. */
+void standby_links(struct sync *s, const bool came_up[SYNC_PATHS])
+{
+	int i;
+
+	for (i = 0; i < SYNC_PATHS; i++) {
+		if (came_up[i])
+			close_listener(&s->standby, i);
+	}
+	s->standby.listen_ns = 0;
+	listen_all(s, clock_now_ns());
+}
+
 /* ---- time ---- */
 
 static void check_belief(struct sync *s, u64 now)

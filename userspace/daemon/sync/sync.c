@@ -171,12 +171,17 @@ void sync_follow(struct sync *s, u64 epoch)
 
 void sync_links(struct sync *s, bool crossover, bool lan)
 {
+	const bool came_up[SYNC_PATHS] = { crossover && !s->link_up[0],
+				 lan && !s->link_up[1] };
+
 	if (s->link_up[0] == crossover && s->link_up[1] == lan)
 		return;
 	s->link_up[0] = crossover;
 	s->link_up[1] = lan;
 	if (s->side == SYNC_SIDE_ACTIVE)
 		active_links(s);
+	else if (s->side == SYNC_SIDE_STANDBY)
+		standby_links(s, came_up);
 	sync_changed(s);
 }
 
