@@ -85,7 +85,7 @@ bool ctiha_lease_hear(struct ctiha_lease *l, const struct ctiha_testimony *t,
 		       t->epoch > l->epoch;
 
 	l->peer_role = t->role;
-	l->peer_said_epoch = t->vote_epoch;
+	l->peer_said_epoch = later(t->vote_epoch, t->epoch);
 	if (deposed)
 		l->role = CTIHA_ROLE_STANDBY;
 	if (l->role != CTIHA_ROLE_ACTIVE) {
@@ -148,7 +148,7 @@ static bool vote_is_of_use(const struct ctiha_lease *l)
 		return false;
 	if (l->peer_role == CTIHA_ROLE_ACTIVE)
 		return l->vote_epoch >= l->epoch;
-	return l->vote_epoch > l->epoch && l->vote_epoch >= l->peer_said_epoch;
+	return l->vote_epoch > l->epoch && l->vote_epoch > l->peer_said_epoch;
 }
 
 void ctiha_lease_yield(struct ctiha_lease *l, u64 now_ns)

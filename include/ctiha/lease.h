@@ -25,7 +25,7 @@
  * @deadline_ns: end of the lease while active; CTIHA_LEASE_SOLE: none
  * @promise_until_ns: until then no own epoch without the peer's vote
  * @peer_role: what the peer last said
- * @peer_said_epoch: the peer's vote_epoch as last heard, whoever it supports
+ * @peer_said_epoch: highest epoch that the peer knows or supports, as last heard
  * @peer_vote_epoch: own epoch that the peer supports, 0 if none
  * @peer_vote_from_ns: send time of the heartbeat that this vote echoes
  * @peer_left: the peer's last word was goodbye

@@ -66,6 +66,7 @@ static bool already_votes_for_peer(const struct judge_view *v)
 {
 	return v->vote_epoch > v->epoch &&
 	       ctiha_epoch_owner(v->vote_epoch) != v->node &&
+	       v->vote_epoch > v->peer.epoch &&
 	       v->vote_epoch >= v->peer.vote_epoch;
 }
 
