@@ -61,9 +61,9 @@ NET_RUNS := $(NET_TESTS:%=net:%)
 STYLE_RUNS := style:selftests/style.sh
 VM_RUNS := vm@3000:selftests/vm.sh
 
-check: userspace
+check:
 	scripts/dependencies build demo check
-	$(Q)$(MAKE) build-unit build-test-module
+	$(Q)$(MAKE) userspace build-unit build-test-module
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
 		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS),'$(r)')
 
