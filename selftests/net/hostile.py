@@ -40,11 +40,6 @@ def read_record(path):
         return [bytes.fromhex(line) for line in lines]
 
 
-def write_record(path, packets):
-    with open(path, "w", encoding="ascii") as out:
-        out.writelines(packet.hex() + "\n" for packet in packets)
-
-
 def read_key(path):
     with open(path, encoding="ascii") as text:
         return bytes.fromhex(text.read())
@@ -97,23 +92,27 @@ def payload_of(frame, port):
 
 
 def sniff(args):
-    """What comes in; what the packet backend sends passes by all taps."""
+    """What comes in, written down at once; until killed, or for --seconds.
+
+    What the packet backend sends passes by all taps.
+    """
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                         socket.htons(ETH_P_ALL))
     tap.bind((args.device, ETH_P_ALL))
     tap.settimeout(0.1)
     end = time.monotonic() + args.seconds
-    packets = []
-    while time.monotonic() < end:
-        try:
-            frame, address = tap.recvfrom(65536)
-        except socket.timeout:
-            continue
-        payload = payload_of(frame, args.port)
-        if payload is not None and address[2] != PACKET_OUTGOING:
-            packets.append(payload)
-    write_record(args.record, packets)
-    return len(packets)
+    count = 0
+    with open(args.record, "w", encoding="ascii", buffering=1) as record:
+        while time.monotonic() < end:
+            try:
+                frame, address = tap.recvfrom(65536)
+            except socket.timeout:
+                continue
+            payload = payload_of(frame, args.port)
+            if payload is not None and address[2] != PACKET_OUTGOING:
+                record.write(payload.hex() + "\n")
+                count += 1
+    return count
 
 
 def replay(args):
@@ -491,7 +490,7 @@ def parser():
         return sub
 
     sub = mode(sniff, "device", "record")
-    sub.add_argument("--seconds", type=float, default=2)
+    sub.add_argument("--seconds", type=float, default=300)
     sub.add_argument("--port", type=int)
     sub = mode(replay, "device", "record")
     sub.add_argument("--seconds", type=float, default=0)

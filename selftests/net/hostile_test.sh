@@ -78,15 +78,26 @@ counted()
 		{ echo "# $stat grew from $before to $now, not by $more"; return 1; }
 }
 
-# record_heartbeats SECONDS: of both directions
+# Of both directions on the crossover.
+record_begin()
+{
+	record_packets b x "$HEARTBEATS" && record_packets a x "$REPLIES"
+}
+
+record_finish()
+{
+	record_end a
+	record_end b
+}
+
 record_heartbeats()
 {
-	local sniffer
+	local rc=0
 
-	enemy b sniff x "$HEARTBEATS" --seconds "$1" > "$WORK/sniffed" &
-	sniffer=$!
-	enemy a sniff x "$REPLIES" --seconds "$1" > "$WORK/sniffed2" || return 1
-	wait $sniffer && [ -s "$HEARTBEATS" ] && [ -s "$REPLIES" ]
+	record_begin && wait_until "some of a are recorded" recorded "$HEARTBEATS" 20 &&
+		wait_until "some of b are recorded" recorded "$REPLIES" 20 || rc=1
+	record_finish
+	return $rc
 }
 
 # ---- heartbeats --------------------------------------------------------------
@@ -105,7 +116,7 @@ broken_heartbeats()
 {
 	local before
 
-	record_heartbeats 1 || return 1
+	record_heartbeats || return 1
 	before=$(standing)
 	enemy a forge empty x "$HEARTBEATS" "$WORK/key" &&
 		forged malformed all truncated && forged malformed all range &&
@@ -143,7 +154,7 @@ old_heartbeats()
 {
 	local before
 
-	record_heartbeats 2 || return 1
+	record_heartbeats || return 1
 	before=$(standing)
 	counted b crossover replayed all enemy a replay x "$HEARTBEATS" &&
 		counted a crossover replayed all enemy b replay x "$REPLIES" &&
@@ -152,18 +163,21 @@ old_heartbeats()
 
 serves_sole() { is "$1" .lease_sole true; }
 
+# version 1, key 0, type 1
+has_goodbye() { grep -q "^010001" "$1"; }
+
 # What b said when it left frees a for good. It must not do so again later, when
 # b may have taken over.
 old_goodbye()
 {
-	local before recorder
+	local before
 
-	record_heartbeats 3 &
-	recorder=$!
-	sleep 1.5
+	record_begin && wait_until "some of a are recorded" recorded "$HEARTBEATS" 20 ||
+		return 1
 	server_stop b
 	wait_until "a serves alone" serves_sole a &&
-		wait $recorder || return 1
+		wait_until "the goodbye is recorded" has_goodbye "$REPLIES" || return 1
+	record_finish
 	server_start b
 	in_step a && wait_until "crossover" link_is a crossover up &&
 		wait_until "LAN" link_is a lan up &&
@@ -186,17 +200,27 @@ flooded()
 	reaches b crossover forged $((forged + 100)) && unmoved "$before"
 }
 
+# Frames that begin no session, or that are old.
+heard_of_ghosts()
+{
+	echo $(($(counter b crossover rx) + $(counter b crossover replayed)))
+}
+
+haunted() { [ "$(heard_of_ghosts)" -gt "$1" ]; }
+
 # The dead must stay dead, whoever repeats their words.
 heartbeats_of_the_dead()
 {
-	local ghost rc=0
+	local rc=0 before
 
-	record_heartbeats 2 || return 1
+	record_heartbeats || return 1
 	server_kill a
-	enemy a replay x "$HEARTBEATS" --seconds 4 > "$WORK/sent" &
-	ghost=$!
-	serves b && holds 1 is b .peer.heard false && audit b || rc=1
-	wait $ghost && [ $rc = 0 ] && is b .peer.heard false &&
+	before=$(heard_of_ghosts)
+	start ghost a python3 "$NET_DIR/hostile.py" replay x "$HEARTBEATS" --seconds 300
+	wait_until "b hears the ghost" haunted "$before" && serves b &&
+		holds 1 is b .peer.heard false && audit b || rc=1
+	end ghost
+	[ $rc = 0 ] && is b .peer.heard false &&
 		server_start a && in_step b && audit b &&
 		cli a takeover --wait && serves a && in_step a && audit a &&
 		stores_equal
@@ -271,14 +295,13 @@ arbiter_garbage()
 # With requests that give up and ask for terms of office among them.
 record_requests()
 {
-	local sniffer
+	local rc=0
 
-	enemy w sniff l "$REQUESTS" --seconds 4 --port 862 > "$WORK/sniffed" &
-	sniffer=$!
-	sleep 0.5
-	cli a standby --wait && serves b && in_step b &&
-		cli a takeover --wait && serves a && in_step a &&
-		wait $sniffer && [ -s "$REQUESTS" ]
+	record_packets w l "$REQUESTS" --port 862 &&
+		cli a standby --wait && serves b && in_step b &&
+		cli a takeover --wait && serves a && in_step a || rc=1
+	record_end w
+	return $rc
 }
 
 arbiter_attacked()

@@ -296,6 +296,24 @@ recorder_start()
 	wait_until "the recorder of $1 listens" test -s "$WORK/$1.now"
 }
 
+# record_packets NS DEVICE FILE [OPTION]...: what comes in there, until
+# record_end NS; returns when the first has come
+record_packets()
+{
+	local ns=$1 device=$2 file=$3
+
+	shift 3
+	record_end "$ns"
+	rm -f "$file"
+	start "sniffer-$ns" "$ns" python3 "$NET_DIR/hostile.py" sniff "$device" "$file" "$@"
+	wait_until "packets on $device of $ns are recorded" test -s "$file"
+}
+
+record_end() { end "sniffer-$1"; }
+
+# recorded FILE COUNT
+recorded() { [ "$(wc -l < "$1")" -ge "$2" ]; }
+
 cli()
 {
 	local s=$1

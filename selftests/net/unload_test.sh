@@ -106,10 +106,18 @@ module_gone() { ! grep -q '^ctiha ' /proc/modules; }
 # flood NS: real frames, as fast as possible, until it is killed
 flood()
 {
-	ip netns exec "$NS$1" python3 "$NET_DIR/hostile.py" flood x "$FRAMES" \
-		--seconds 60 --count 100000000 > /dev/null &
-	PID[flood-$1]=$!
+	start "flood-$1" "$1" python3 "$NET_DIR/hostile.py" flood x "$FRAMES" \
+		--seconds 300 --count 100000000
 }
+
+# What the module of a server has refused or counted as old on the crossover.
+frames_seen()
+{
+	in_ns "$1" "$BIN/ctiha" -j -s link show |
+		jq '[.[] | select(.name == "crossover") | .stats | .forged, .replayed, .foreign] | add'
+}
+
+flooded() { [ "$(frames_seen "$1")" -gt 500 ]; }
 
 # Nobody serves on a lease that nothing watches over: if the module lets itself be
 # removed, the daemons must notice.
@@ -126,14 +134,34 @@ removed_under_daemons()
 	insmod "$MODULE" && pair_up a && audit a && stores_equal
 }
 
+# Their modules still beat and hear; whoever has no daemon does not act.
+daemons_die()
+{
+	local s
+
+	# Both at once, or the second one would take over from the first.
+	kill -STOP "${PID[daemon-a]}" "${PID[daemon-b]}"
+	for s in a b; do
+		mark $s end
+	done
+	for s in a b; do
+		end daemon-$s KILL
+		end app-$s KILL
+		end recorder-$s
+		mark $s begin
+	done
+}
+
 removed_under_frames()
 {
 	local rc=0
 
-	server_kill a
-	server_kill b
-	flood a && flood b && sleep 1
-	rmmod ctiha && module_gone && sleep 1 && insmod "$MODULE" &&
+	daemons_die
+	flood a
+	flood b
+	# For a second frames find no module; what it left behind would be hit.
+	wait_until "a is flooded" flooded a && wait_until "b is flooded" flooded b &&
+		rmmod ctiha && module_gone && sleep 1 && insmod "$MODULE" &&
 		server_start a && serves a || rc=1
 	end flood-a KILL
 	end flood-b KILL
@@ -147,7 +175,8 @@ scenario "crossover link deleted and added $ROUNDS times" link_goes_and_comes cr
 scenario "LAN link deleted and added $ROUNDS times" link_goes_and_comes lan l
 scenario "crossover device deleted and made again" device_deleted
 scenario "namespace deleted and made again" namespace_deleted
-in_ns b python3 "$NET_DIR/hostile.py" sniff x "$FRAMES" --seconds 2
+record_packets b x "$FRAMES"
+record_end b
 scenario "module removed under two daemons" removed_under_daemons
 scenario "module removed while frames arrive" removed_under_frames
 finish
