@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A configuration in the making: shared by config.c, which reads what is
- * written, and config_check.c, which sees whether it fits together.
+ * A configuration in the making, as the files share it that read ctiha.conf:
+ *
+ *   config.c          from the file to the configuration, step by step
+ *   config_syntax.c   text into statements, and the list of errors
+ *   config_option.c   one option: what it may be, its value, whether it is missing
+ *   config_section.c  one section, from its first option to its end
+ *   config_check.c    whether it all fits together, and what it stands for
  */
 #ifndef CTIHA_CONFIG_DRAFT_H
 #define CTIHA_CONFIG_DRAFT_H
@@ -79,6 +84,45 @@ enum {
 	ARBITER_TIMEOUT = 3,
 	ARBITER_KEY_FILE = 4,
 };
+
+/**
+ * config_option_grammar() - what may be written, for syntax_read()
+ * @grammar: filled in, one for each enum section
+ */
+void config_option_grammar(struct syntax_section grammar[SECTIONS]);
+
+/**
+ * config_option_read() - take an option's value into the draft
+ * @d: draft; notes where the option was given, and an error if that is the
+ *     second time or the value is none
+ * @st: statement with an option
+ */
+void config_option_read(struct draft *d, const struct syntax_statement *st);
+
+/**
+ * config_option_require() - note an error for each option that is missing
+ * @d: draft
+ * @section: enum section, all of whose options have been read
+ * @title: of this section, "" if it has none
+ * @line: where the section ends
+ *
+ * Return: whether all that must be given was.
+ */
+bool config_option_require(struct draft *d, unsigned int section,
+			   const char *title, int line);
+
+/**
+ * config_section_begin() - set the defaults of a section to be read
+ * @d: draft; what it holds of the section read before is freed
+ */
+void config_section_begin(struct draft *d);
+
+/**
+ * config_section_end() - take the section that was read, and begin another
+ * @d: draft; gets the section, or errors that say why it cannot be taken
+ * @st: statement that ends it
+ */
+void config_section_end(struct draft *d, const struct syntax_statement *st);
 
 /* config_derive() - defaults that follow from what was given. */
 void config_derive(struct draft *d);

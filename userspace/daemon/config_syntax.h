@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The syntax of ctiha.conf: text in, a list of statements with their lines out.
- * libconfuse does the parsing and is seen nowhere else. For config.c only.
+ * libconfuse does the parsing and is seen nowhere else. For config_draft.h only.
  */
 #ifndef CTIHA_CONFIG_SYNTAX_H
 #define CTIHA_CONFIG_SYNTAX_H
