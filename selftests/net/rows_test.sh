@@ -22,6 +22,21 @@ back_to_a()
 	in_step a
 }
 
+# row NAME FUNCTION [ARGUMENT]: from the whole pair with a serving, whatever the
+# row before has left
+row()
+{
+	local name=$1
+
+	shift
+	scenario "$name" prepared "$@"
+}
+
+prepared()
+{
+	back_to_a && "$@"
+}
+
 row_111()
 {
 	holds 2 active a && holds 1 follows b && audit a && stores_equal
@@ -169,20 +184,20 @@ as_b_row_000()
 
 begin
 pair_up a
-scenario "1 1 1 serve and follow" row_111
-scenario "1 1 0 arbiter gone for both" row_110
-scenario "1 1 0 arbiter gone for the active" row_110_one_side a
-scenario "1 1 0 arbiter gone for the standby" row_110_one_side b
-scenario "1 0 1 only the LAN between them is cut" row_101
-scenario "1 0 0 active lost the LAN: hands over (f2)" row_100_active
-scenario "1 0 0 standby lost the LAN: not eligible" row_100_standby
-scenario "1 0 0 the LAN itself is gone: keep the role" row_100_both
-scenario "0 1 1 crossover cut: sync moves to the LAN and back (b4)" row_011
-scenario "0 1 0 crossover and arbiter gone" row_010
-scenario "0 0 1 both alive: the arbiter's lease decides (f1)" row_001_both_alive
-scenario "0 0 0 active cut off: stops itself, peer takes over" row_000_active
-scenario "0 0 0 standby cut off: never takes over" row_000_standby
-scenario "0 0 0 both cut off: nobody serves" row_000_both
-scenario "1 0 0 with the roles exchanged" as_b_row_100
-scenario "0 0 0 with the roles exchanged" as_b_row_000
+row "1 1 1 serve and follow" row_111
+row "1 1 0 arbiter gone for both" row_110
+row "1 1 0 arbiter gone for the active" row_110_one_side a
+row "1 1 0 arbiter gone for the standby" row_110_one_side b
+row "1 0 1 only the LAN between them is cut" row_101
+row "1 0 0 active lost the LAN: hands over (f2)" row_100_active
+row "1 0 0 standby lost the LAN: not eligible" row_100_standby
+row "1 0 0 the LAN itself is gone: keep the role" row_100_both
+row "0 1 1 crossover cut: sync moves to the LAN and back (b4)" row_011
+row "0 1 0 crossover and arbiter gone" row_010
+row "0 0 1 both alive: the arbiter's lease decides (f1)" row_001_both_alive
+row "0 0 0 active cut off: stops itself, peer takes over" row_000_active
+row "0 0 0 standby cut off: never takes over" row_000_standby
+row "0 0 0 both cut off: nobody serves" row_000_both
+row "1 0 0 with the roles exchanged" as_b_row_100
+row "0 0 0 with the roles exchanged" as_b_row_000
 finish

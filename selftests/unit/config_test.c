@@ -151,6 +151,7 @@ TEST_F(config, minimal)
 	EXPECT_EQ(500, self->c->watch_ms);
 	EXPECT_EQ(20000000, self->c->arbiter.interval_ns);
 	EXPECT_EQ(100000000, self->c->arbiter.timeout_ns);
+	EXPECT_EQ(140000000, self->c->settle_ns);
 	EXPECT_STREQ("192.0.2.9 862", ip(&self->c->arbiter.address));
 	EXPECT_STREQ("192.0.2.9", self->c->arbiter.address_text);
 	EXPECT_EQ(CTIHA_LINK_CROSSOVER, self->c->links[0].kind);
@@ -174,7 +175,7 @@ TEST_F(config, complete)
 		"backend = packet\nstate-dir = /s\nrun-dir = /r\n"
 		"store-size = 64M\n"
 		"lease = 1.5s\npromise = 2min\ndrift = 0.25%\nmargin = 7ms\n"
-		"watch = 50ms\nsettle = 0ms\nquiesce = 3s\n"
+		"watch = 50ms\nsettle = 1.1s\nquiesce = 3s\n"
 		"user = root\ngroup = root\nlog-level = debug\n"
 		"link crossover {\n"
 		"  device = a1 interval = 1500us multiplier = 50\n"
@@ -199,7 +200,7 @@ TEST_F(config, complete)
 	EXPECT_EQ(2500, self->c->drift_ppm);
 	EXPECT_EQ(7000000, self->c->margin_ns);
 	EXPECT_EQ(50, self->c->watch_ms);
-	EXPECT_EQ(0, self->c->settle_ns);
+	EXPECT_EQ(1100000000, self->c->settle_ns);
 	EXPECT_EQ(0, self->c->uid);
 	EXPECT_EQ(0, self->c->gid);
 	EXPECT_EQ(1500, self->c->links[0].interval_us);
@@ -433,6 +434,16 @@ TEST_F(config, promise)
 	EXPECT_EQ(1106000000, self->c->promise_ns);
 	EXPECT_EQ(105100000, config_min_promise_ns(100000000, 1000, 5000000));
 	EXPECT_EQ(2, config_min_promise_ns(1, 1, 0));
+}
+
+TEST_F(config, settle)
+{
+	EXPECT_FINE(HEAD TAIL "settle = 120ms\n");
+	EXPECT_ERRORS(HEAD TAIL "settle = 119ms\n",
+		"FILE:15: settle 119ms is shorter than the arbiter's timeout and one interval = 120ms, so a LAN lost by both servers could look like one lost by this server only: raise it to at least 120ms, or leave it out\n");
+	/* Without one it follows the arbiter's times. */
+	EXPECT_FINE(HEAD TAIL "lease = 600ms\n");
+	EXPECT_EQ(1400000000, self->c->settle_ns);
 }
 
 TEST_F(config, lease_and_intervals)

@@ -48,7 +48,6 @@ static void set_defaults(struct draft *d)
 	c->drift_ppm = 1000;
 	c->margin_ns = 5 * NS_PER_MS;
 	c->watch_ms = 500;
-	c->settle_ns = 200 * NS_PER_MS;
 	c->quiesce_ns = 2 * NS_PER_S;
 	c->sync_port = 7788;
 	c->log_level = LOG_LEVEL_INFO;

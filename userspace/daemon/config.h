@@ -107,7 +107,8 @@ struct config_hook {
  * @lease_ns, @promise_ns: see linux/ctiha.h
  * @drift_ppm, @margin_ns: promise > lease * (1 + drift) + margin
  * @watch_ms: the daemon's longest silence before the module gives up on it
- * @settle_ns: how long L2 and L3 must both be down before that is believed
+ * @settle_ns: how long L2 and L3 must both be down before that is believed;
+ *             at least the arbiter's timeout and one of its intervals
  * @quiesce_ns: time the application has to stop its work
  * @links: the crossover, then the LAN
  * @sync_port: TCP port of the state sync

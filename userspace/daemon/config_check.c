@@ -28,6 +28,8 @@ void config_derive(struct draft *d)
 		a->interval_ns = c->lease_ns / 3;
 	if (!a->timeout_ns)
 		a->timeout_ns = 5 * a->interval_ns;
+	if (!c->settle_ns)
+		c->settle_ns = a->timeout_ns + 2 * a->interval_ns;
 }
 
 u64 config_min_promise_ns(u64 lease_ns, u32 drift_ppm, u64 margin_ns)
@@ -93,6 +95,28 @@ static void check_arbiter_interval(struct draft *d)
 		 "shorten it to at most %s, or raise the lease", max);
 	syntax_fail(&d->syntax, d->arbiter_line, remedy,
 		    "the arbiter's interval is longer than half a lease, so it could not renew one in time");
+}
+
+/*
+ * f2 hands over because the peer says that it sees the arbiter. Within one
+ * timeout and one probe after our own loss of it, that may be yesterday's news:
+ * the LAN that both have lost does not make the peer any better.
+ */
+static void check_settle(struct draft *d)
+{
+	const struct config_arbiter *a = &d->config.arbiter;
+	u64 least = a->timeout_ns + a->interval_ns;
+	char settle[VALUE_TEXT_LEN], min[VALUE_TEXT_LEN], remedy[128];
+
+	if (!d->has_arbiter || d->config.settle_ns >= least)
+		return;
+	value_format_duration(d->config.settle_ns, settle);
+	value_format_duration(least, min);
+	snprintf(remedy, sizeof(remedy),
+		 "raise it to at least %s, or leave it out", min);
+	syntax_fail(&d->syntax, d->line[ROOT][ROOT_SETTLE], remedy,
+		    "settle %s is shorter than the arbiter's timeout and one interval = %s, so a LAN lost by both servers could look like one lost by this server only",
+		    settle, min);
 }
 
 static void check_devices(struct draft *d)
@@ -242,6 +266,7 @@ void config_check(struct draft *d)
 	for (i = 0; i < CONFIG_LINKS; i++)
 		check_lease(d, i);
 	check_arbiter_interval(d);
+	check_settle(d);
 	check_devices(d);
 }
 

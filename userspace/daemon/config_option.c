@@ -81,8 +81,9 @@ static const struct option root_options[] = {
 	    RANGE(NS_PER_MS, 60 * NS_PER_S)),
 	OPT("watch", DURATION, config.watch_ms, MAY, "500ms",
 	    RANGE(10 * NS_PER_MS, 60 * NS_PER_S), .unit = NS_PER_MS),
+	[ROOT_SETTLE] =
 	OPT("settle", DURATION, config.settle_ns, MAY, "200ms",
-	    RANGE(0, 60 * NS_PER_S)),
+	    RANGE(NS_PER_MS, 600 * NS_PER_S)),
 	OPT("quiesce", DURATION, config.quiesce_ns, MAY, "2s",
 	    RANGE(0, 60 * NS_PER_S)),
 	[ROOT_USER] =
