@@ -965,6 +965,112 @@ TEST(protocol_bounds_every_operation)
 	free(m);
 }
 
+/* ---- a daemon that is broken ---- */
+
+static void say(int fd, const struct protocol_operation *op)
+{
+	static struct protocol_message m;
+
+	m.len = 0;
+	protocol_add(&m, op);
+	if (send(fd, m.data, m.len, MSG_NOSIGNAL) < 0)
+		_exit(0);
+}
+
+static void say_record(int fd, u64 cookie, const char *value)
+{
+	say(fd, &(struct protocol_operation){
+		.type = PROTOCOL_RECORD, .cookie = cookie, .content = 1,
+		.key = "k", .key_len = 1, .value = value,
+		.value_len = strlen(value),
+	});
+}
+
+/* To a write it sends a record first, to a read of key "a" an acknowledgement. */
+static void answer_badly(int fd, const struct protocol_operation *op)
+{
+	bool put = op->type == PROTOCOL_PUT;
+	const struct protocol_operation end = {
+		.type = PROTOCOL_END, .cookie = op->cookie,
+		.result = put ? CTIHA_ACK_NOT_FOUND : CTIHA_ACK_STANDBY,
+	}, ack = {
+		.type = PROTOCOL_ACK, .cookie = op->cookie,
+		.result = CTIHA_ACK_ALONE,
+	};
+	if (op->type == PROTOCOL_HELLO) {
+		say(fd, &(struct protocol_operation){
+			.type = PROTOCOL_WELCOME,
+		});
+		return;
+	}
+	if (op->type == PROTOCOL_GET && *(const char *)op->key == 'a')
+		say(fd, &ack);
+	say_record(fd, op->cookie, put ? "evil" : "good");
+	say(fd, &end);
+	say_record(fd, 0, "evil");
+	if (put)
+		say(fd, &ack);
+}
+
+static void broken_daemon(int listener)
+{
+	static u8 data[PROTOCOL_MESSAGE_MAX];
+	struct protocol_operation op;
+	struct protocol_cursor cursor;
+	int fd = accept(listener, NULL, NULL);
+	ssize_t len;
+
+	while ((len = recv(fd, data, sizeof(data), 0)) > 0) {
+		if (protocol_read(&cursor, data, (size_t)len))
+			_exit(1);
+		while (protocol_next(&cursor, &op) > 0)
+			answer_badly(fd, &op);
+	}
+	_exit(0);
+}
+
+static pid_t start_broken_daemon(const char *path)
+{
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	pid_t pid;
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.100s", path);
+	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
+	    listen(listener, 1))
+		abort();
+	pid = fork();
+	if (!pid)
+		broken_daemon(listener);
+	close(listener);
+	return pid;
+}
+
+/* A buffer that was lent for one answer is not written to by another. */
+TEST(answer_of_the_wrong_kind_is_ignored)
+{
+	const struct ctiha_callbacks none = { 0 };
+	char scratch[64], path[128], value[8];
+	struct ctiha *h;
+	pid_t daemon;
+
+	ASSERT_TRUE(scratch_make(scratch));
+	snprintf(path, sizeof(path), "%s/app.sock", scratch);
+	daemon = start_broken_daemon(path);
+	h = ctiha_open(path, "test", 0, &none, NULL);
+	EXPECT_EQ(4, ctiha_get(h, 1, "k", 1, value, sizeof(value), 2000));
+	EXPECT_EQ(0, memcmp(value, "good", 4));
+	memset(value, '-', sizeof(value));
+	EXPECT_EQ(CTIHA_ACK_ALONE, ctiha_put_wait(h, 1, "k", 1, "v", 1, 2000));
+	EXPECT_EQ(0, memcmp(value, "--------", 8));
+	/* An acknowledgement is not the length of a value. */
+	EXPECT_EQ(4, ctiha_get(h, 1, "a", 1, value, sizeof(value), 2000));
+	EXPECT_EQ(0, memcmp(value, "good", 4));
+	ctiha_close(h);
+	waitpid(daemon, NULL, 0);
+	scratch_remove(scratch);
+}
+
 TEST(app_names_the_socket_it_cannot_open)
 {
 	const struct app_callbacks none = { on_alive, on_stopped };

@@ -36,6 +36,7 @@ struct writes {
 /**
  * struct request - what a function with a time limit waits for
  * @cookie: of its request, 0 if none waits
+ * @read: it is a get or a walk, not a write: how it is answered
  * @done: it has been answered, by @result
  * @value, @size: where ctiha_get() wants the value; @len: what it is
  * @visit, @arg: of ctiha_walk()
@@ -45,6 +46,7 @@ struct writes {
  */
 struct request {
 	uint64_t cookie;
+	bool read;
 	bool done;
 	int result;
 	void *value;

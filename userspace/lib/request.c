@@ -12,9 +12,19 @@
 
 /* ---- answers ---- */
 
+/* Of the kind that was asked for, too: only a read has lent us its buffer. */
+static bool awaited(const struct request *r,
+		    const struct protocol_operation *op)
+{
+	bool read = op->type != PROTOCOL_ACK;
+
+	return r->cookie && op->cookie == r->cookie && !r->done &&
+	       read == r->read;
+}
+
 void ctiha_request_acked(struct ctiha *h, const struct protocol_operation *op)
 {
-	if (op->cookie != h->request.cookie)
+	if (!awaited(&h->request, op))
 		return;
 	h->request.done = true;
 	h->request.result = op->result;
@@ -25,7 +35,7 @@ void ctiha_request_record(struct ctiha *h, const struct protocol_operation *op)
 	struct request *r = &h->request;
 	bool before = h->calling;
 
-	if (op->cookie != r->cookie || r->done)
+	if (!awaited(r, op))
 		return;
 	if (!r->visit) {
 		r->len = op->value_len;
@@ -48,7 +58,7 @@ void ctiha_request_end(struct ctiha *h, const struct protocol_operation *op)
 {
 	struct request *r = &h->request;
 
-	if (op->cookie != r->cookie || r->done)
+	if (!awaited(r, op))
 		return;
 	r->done = true;
 	r->more = op->flags & PROTOCOL_MORE;
@@ -112,6 +122,7 @@ static int ask(struct ctiha *h, struct protocol_operation *op, int timeout_ms)
 	}
 	op->cookie = REQUEST_BIT | ++h->serial;
 	h->request.cookie = op->cookie;
+	h->request.read = op->type == PROTOCOL_GET || op->type == PROTOCOL_WALK;
 	h->request.done = false;
 	rc = ctiha_channel_say(&h->channel, op);
 	if (!rc)
