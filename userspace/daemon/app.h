@@ -37,7 +37,7 @@ struct app_callbacks {
  * @base: event loop
  * @path: of the socket; a stale one is replaced; mode 0660
  * @sync: where records go
- * @callbacks: not copied
+ * @callbacks: copied
  * @arg: for @callbacks
  * @error, @error_size: reason and remedy on failure
  *
