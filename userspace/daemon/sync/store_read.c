@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Reading the store: one record, those of one content, or all of them. See
+ * store.h.
+ *
+ * One record and some are read within one call, in the parked transaction: its
+ * slot in LMDB's table of readers is kept. A store_reader is open for longer and
+ * has a transaction of its own.
+ */
+#include <stdlib.h>
+
+#include "daemon/sync/store_internal.h"
+
+struct store_reader {
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+};
+
+int store_get(struct store *s, u16 content, const void *key, size_t key_len,
+	      void *value, size_t size)
+{
+	u8 buffer[STORE_KEY_MAX];
+	MDB_val k, v;
+	int rc;
+
+	if (!key_len || key_len > SYNC_KEY_MAX)
+		return -EINVAL;
+	rc = mdb_txn_renew(s->reader);
+	if (rc)
+		return store_errno(rc);
+	k = store_key(buffer, content, key, key_len);
+	rc = mdb_get(s->reader, s->records[s->current], &k, &v);
+	if (rc)
+		rc = store_errno(rc);
+	else if (v.mv_size > size)
+		rc = -ENOSPC;
+	else
+		rc = (int)v.mv_size;
+	if (rc > 0)
+		memcpy(value, v.mv_data, v.mv_size);
+	mdb_txn_reset(s->reader);
+	return rc;
+}
+
+struct visitor {
+	bool (*visit)(void *arg, const void *key, size_t key_len,
+		      const void *value, size_t value_len);
+	void *arg;
+};
+
+static int visit_from(MDB_cursor *cursor, u16 content, MDB_val *start,
+		      const struct visitor *to)
+{
+	MDB_val key = *start, value;
+	int visited = 0;
+	int rc;
+
+	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	/* The key to begin behind may or may not be there itself. */
+	if (!rc && key.mv_size == start->mv_size &&
+	    !memcmp(key.mv_data, start->mv_data, key.mv_size))
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+	while (!rc && store_key_content(&key) == content) {
+		visited++;
+		if (!to->visit(to->arg, (u8 *)key.mv_data + STORE_CONTENT_LEN,
+			       key.mv_size - STORE_CONTENT_LEN, value.mv_data,
+			       value.mv_size))
+			break;
+		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+	}
+	return rc && rc != MDB_NOTFOUND ? store_errno(rc) : visited;
+}
+
+int store_walk(struct store *s, u16 content, const void *after,
+	       size_t after_len,
+	       bool (*visit)(void *arg, const void *key, size_t key_len,
+			     const void *value, size_t value_len),
+	       void *arg)
+{
+	const struct visitor to = { visit, arg };
+	u8 buffer[STORE_KEY_MAX];
+	MDB_cursor *cursor;
+	MDB_val start;
+	int rc;
+
+	if (after_len > SYNC_KEY_MAX)
+		return -EINVAL;
+	start = store_key(buffer, content, after, after ? after_len : 0);
+	rc = mdb_txn_renew(s->reader);
+	if (rc)
+		return store_errno(rc);
+	rc = mdb_cursor_open(s->reader, s->records[s->current], &cursor);
+	if (!rc) {
+		rc = visit_from(cursor, content, &start, &to);
+		mdb_cursor_close(cursor);
+	} else {
+		rc = store_errno(rc);
+	}
+	mdb_txn_reset(s->reader);
+	return rc;
+}
+
+struct store_reader *store_reader_open(struct store *s,
+				       struct store_state *state)
+{
+	struct store_reader *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	if (mdb_txn_begin(s->env, NULL, MDB_RDONLY, &r->txn)) {
+		free(r);
+		return NULL;
+	}
+	if (mdb_cursor_open(r->txn, s->records[s->current], &r->cursor)) {
+		mdb_txn_abort(r->txn);
+		free(r);
+		return NULL;
+	}
+	*state = s->live.state;
+	return r;
+}
+
+int store_reader_next(struct store_reader *r, struct store_record *record)
+{
+	MDB_val key, value;
+	int rc;
+
+	rc = mdb_cursor_get(r->cursor, &key, &value, MDB_NEXT);
+	if (rc)
+		return rc == MDB_NOTFOUND ? 0 : store_errno(rc);
+	record->content = store_key_content(&key);
+	record->key = (u8 *)key.mv_data + STORE_CONTENT_LEN;
+	record->key_len = key.mv_size - STORE_CONTENT_LEN;
+	record->value = value.mv_data;
+	record->value_len = value.mv_size;
+	return 1;
+}
+
+void store_reader_close(struct store_reader *r)
+{
+	if (!r)
+		return;
+	mdb_cursor_close(r->cursor);
+	mdb_txn_abort(r->txn);
+	free(r);
+}
