@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The active's side of the sync: finds the standby, sends it all records, then
- * each write, and decides what each acknowledgement is worth.
+ * The active's side of the sync: decides what each acknowledgement is worth, and
+ * with that, what the standby is sent and what it may believe. candidate.c finds
+ * the standby, stream.c sends.
  *
- * Timers, all driven by the tick: keepalive (SYNC_KEEPALIVE_NS), end of the
- * patience, end of a handshake, next attempt to connect.
+ * Timers, all driven by the tick: end of the patience; keepalive (stream.c); end
+ * of a handshake and next attempt to connect (candidate.c).
  *
  *            handshake done            standby has all
  *   +-------+ ----------> +---------+ -----------------> +---------+
@@ -54,61 +55,14 @@
  * A STANDBY acknowledgement needs no lease: the standby has committed the write
  * before it could take over, whoever is active now.
  */
-#include <unistd.h>
-
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/sync/internal.h"
-#include "daemon/sync/socket.h"
+#include "daemon/sync/candidate.h"
+#include "daemon/sync/stream.h"
 
-#define RETRY_NS	(100 * CTIHA_NS_PER_MS)
-#define MOVE_NS		(1000 * CTIHA_NS_PER_MS)	/* back to the crossover */
-#define REFUSED_NS	(1000 * CTIHA_NS_PER_MS)
 #define STUCK_NS	(10000 * CTIHA_NS_PER_MS)
-#define CHUNK		(32U << 10)
-
-static void pump(struct sync *s);
-
-static void send_report(struct sync *s, struct connection *c, u16 content,
-			const struct store_state *state,
-			enum packet_synced synced)
-{
-	const struct packet_report report = {
-		.state = *state,
-		.stamp = s->active.stamp,
-		.transfers = c->transfers,
-		.synced = (u8)synced,
-	};
-	u8 raw[PACKET_REPORT_LEN];
-
-	packet_write_report(raw, &report);
-	connection_send(c, content, 0, raw, sizeof(raw));
-}
-
-/* Everything that is committed has been handed to the connection. */
-static bool all_sent(const struct sync *s)
-{
-	return !s->active.reader && !s->backlog.cursor && !s->backlog.overrun;
-}
-
-static void send_keepalive(struct sync *s)
-{
-	struct active *a = &s->active;
-	enum packet_synced synced = PACKET_NOT_SYNCED;
-
-	if (a->mode == ACTIVE_IN_SYNC)
-		synced = all_sent(s) ? PACKET_SYNCED : PACKET_AS_BEFORE;
-	a->keepalive_ns = clock_now_ns();
-	send_report(s, a->connection, PACKET_KEEPALIVE, &a->sent, synced);
-}
 
 /* ---- modes ---- */
-
-static void end_reader(struct active *a)
-{
-	store_reader_close(a->reader);
-	a->reader = NULL;
-}
 
 static void go_alone(struct sync *s, const char *why)
 {
@@ -119,17 +73,11 @@ static void go_alone(struct sync *s, const char *why)
 	write_flushed(s, 0, false);
 }
 
-static void drop_candidate(struct active *a)
-{
-	connection_close(a->candidate);
-	a->candidate = NULL;
-}
-
 static void drop_connection(struct sync *s)
 {
 	struct active *a = &s->active;
 
-	end_reader(a);
+	stream_stop(s);
 	connection_close(a->connection);
 	a->connection = NULL;
 	if (a->mode == ACTIVE_JOINING)
@@ -140,24 +88,13 @@ static void begin_snapshot(struct sync *s)
 {
 	struct active *a = &s->active;
 
-	end_reader(a);
-	a->reader = store_reader_open(s->store, &a->snapshot);
-	if (!a->reader) {
+	if (!stream_begin_snapshot(s)) {
 		connection_lose(a->connection, "the store cannot be read");
 		return;
 	}
-	backlog_skip(&s->backlog);
 	a->mode = ACTIVE_JOINING;
-	a->snapshot_done = 0;
 	a->confirmed = false;
-	a->sent = a->snapshot;
 	s->resyncs++;
-	a->connection->transfers++;
-	log_info("sync: sending all %llu records over %s",
-		 (unsigned long long)a->snapshot.records,
-		 sync_path_name(a->connection->path));
-	send_report(s, a->connection, PACKET_SNAPSHOT_BEGIN, &a->snapshot,
-		    PACKET_NOT_SYNCED);
 	write_release_alone(s);
 	write_flushed(s, 0, false);
 }
@@ -168,7 +105,7 @@ static void settle(struct sync *s)
 	struct active *a = &s->active;
 
 	if (a->mode != ACTIVE_JOINING || !a->connection || !a->confirmed ||
-	    !all_sent(s))
+	    !stream_all_sent(s))
 		return;
 	a->mode = ACTIVE_IN_SYNC;
 	a->diverged = false;
@@ -176,80 +113,7 @@ static void settle(struct sync *s)
 	log_info("sync: the standby is in sync, at position %llu, over %s",
 		 (unsigned long long)a->sent.position,
 		 sync_path_name(a->connection->path));
-	send_keepalive(s);
-}
-
-/* ---- sending ---- */
-
-struct chunk {
-	u8 raw[CHUNK + PACKET_RECORDS_LEN + PACKET_RECORD_LEN + SYNC_KEY_MAX +
-	       SYNC_VALUE_MAX];
-	size_t len;
-	u32 count;
-	u16 content;
-};
-
-static void send_chunk(struct sync *s, struct chunk *chunk)
-{
-	struct active *a = &s->active;
-
-	if (chunk->count) {
-		packet_write_records(chunk->raw, a->snapshot.position,
-				     chunk->count);
-		connection_send(a->connection, chunk->content, PACKET_SNAPSHOT,
-				chunk->raw, chunk->len);
-	}
-	a->snapshot_done += chunk->count;
-	chunk->count = 0;
-	chunk->len = PACKET_RECORDS_LEN;
-}
-
-static void add_record(struct chunk *chunk, const struct store_record *r)
-{
-	packet_write_record(chunk->raw + chunk->len, PACKET_PUT, r->key,
-			    r->key_len, r->value, r->value_len);
-	chunk->len += packet_record_size(r->key_len, r->value_len);
-	chunk->content = r->content;
-	chunk->count++;
-}
-
-/* Sends the next part of the snapshot, and its end if that was the last. */
-static void send_snapshot(struct sync *s)
-{
-	struct chunk chunk = { .len = PACKET_RECORDS_LEN };
-	struct active *a = &s->active;
-	struct store_record record;
-	int more;
-
-	while ((more = store_reader_next(a->reader, &record)) > 0) {
-		if (chunk.count && record.content != chunk.content)
-			send_chunk(s, &chunk);
-		add_record(&chunk, &record);
-		if (chunk.len >= CHUNK)
-			break;
-	}
-	send_chunk(s, &chunk);
-	if (more < 0) {
-		connection_lose(a->connection, "the store cannot be read");
-		return;
-	}
-	if (more)
-		return;
-	end_reader(a);
-	send_report(s, a->connection, PACKET_SNAPSHOT_END, &a->snapshot,
-		    PACKET_NOT_SYNCED);
-}
-
-static bool send_batch(struct sync *s)
-{
-	struct backlog_batch *batch = backlog_next(&s->backlog);
-
-	if (!batch)
-		return false;
-	connection_send(s->active.connection, batch->content, 0, batch->raw,
-			batch->len);
-	s->active.sent = batch->after;
-	return true;
+	stream_keepalive(s);
 }
 
 static void pump(struct sync *s)
@@ -260,9 +124,7 @@ static void pump(struct sync *s)
 		if (s->backlog.overrun) {
 			log_warning("sync: the standby is too slow: backlog full");
 			begin_snapshot(s);
-		} else if (a->reader) {
-			send_snapshot(s);
-		} else if (!send_batch(s)) {
+		} else if (!stream_next(s)) {
 			break;
 		}
 	}
@@ -334,16 +196,14 @@ static void adopt(struct sync *s, struct connection *c,
 	struct active *a = &s->active;
 
 	connection_close(a->connection);
-	end_reader(a);
-	a->candidate = NULL;
+	stream_stop(s);
+	candidate_succeed(s);
 	a->connection = c;
-	a->tries = 0;
-	a->refused = false;
 	a->heard_ns = c->heard_ns;
 	a->stamp = r->stamp;
 	a->peer = r->state;
 	c->phase = CONNECTION_LIVE;
-	if (!backlog_seek(&s->backlog, &r->state)) {
+	if (!stream_resume(s, &r->state)) {
 		begin_snapshot(s);
 		pump(s);
 		return;
@@ -351,7 +211,6 @@ static void adopt(struct sync *s, struct connection *c,
 	log_info("sync: goes on at position %llu, over %s",
 		 (unsigned long long)r->state.position,
 		 sync_path_name(c->path));
-	a->sent = r->state;
 	set_acked(a, r->state.position);
 	a->confirmed = true;
 	if (a->mode == ACTIVE_IN_SYNC)
@@ -361,34 +220,7 @@ static void adopt(struct sync *s, struct connection *c,
 	pump(s);
 	/* What it was told before may not have reached it. */
 	if (a->mode == ACTIVE_IN_SYNC && a->connection)
-		send_keepalive(s);
-}
-
-static void take_welcome(struct sync *s, struct connection *c,
-			 const struct packet *p)
-{
-	struct active *a = &s->active;
-	struct packet_hello hello;
-
-	if (packet_read_hello(p, &hello)) {
-		connection_refuse(c, "malformed hello reply");
-		return;
-	}
-	if (hello.welcome != PACKET_WELCOME) {
-		if (!a->refused)
-			log_warning("sync: the peer knows of epoch %llu, we act in %llu",
-				    (unsigned long long)p->head.epoch,
-				    (unsigned long long)s->shared.epoch);
-		a->refused = true;
-		connection_lose(c, "turned away");
-		a->try_ns = clock_now_ns() + REFUSED_NS;
-		return;
-	}
-	connection_agree(c, c->nonce, hello.nonce);
-	c->phase = CONNECTION_CONFIRMING;
-	send_report(s, c, PACKET_KEEPALIVE, store_state(s->store),
-		    a->mode == ACTIVE_IN_SYNC ? PACKET_AS_BEFORE :
-						PACKET_NOT_SYNCED);
+		stream_keepalive(s);
 }
 
 static void on_packet(struct connection *c, const struct packet *p)
@@ -398,7 +230,7 @@ static void on_packet(struct connection *c, const struct packet *p)
 
 	if (c->phase == CONNECTION_GREETING &&
 	    p->head.content == PACKET_HELLO_REPLY) {
-		take_welcome(s, c, p);
+		candidate_take_reply(s, c, p);
 		return;
 	}
 	if (p->head.content != PACKET_ACK || packet_read_report(p, &report)) {
@@ -411,12 +243,6 @@ static void on_packet(struct connection *c, const struct packet *p)
 		take_ack(s, c, &report);
 	else
 		connection_refuse(c, "acknowledgement without a hello");
-}
-
-static void on_connected(struct connection *c)
-{
-	c->phase = CONNECTION_GREETING;
-	connection_greet(c, PACKET_HELLO, 0);
 }
 
 static void on_idle(struct connection *c)
@@ -437,121 +263,34 @@ static void on_lost(struct connection *c, const char *why)
 	struct sync *s = c->owner;
 	struct active *a = &s->active;
 
-	a->try_ns = clock_now_ns() + RETRY_NS;
 	if (c == a->candidate) {
-		a->candidate = NULL;
-		log_debug("sync: %s: %s", sync_path_name(c->path), why);
+		candidate_lost(s, why);
 		return;
 	}
 	log_warning("sync: connection over %s lost: %s",
 		    sync_path_name(c->path), why);
-	/* At once, unless it did not last: then something is wrong with it. */
-	if (clock_now_ns() - c->since_ns > MOVE_NS)
-		a->try_ns = 0;
+	candidate_replace(s, c);
 	a->connection = NULL;
-	end_reader(a);
+	stream_stop(s);
 	if (a->mode == ACTIVE_JOINING)
 		go_alone(s, why);
 	sync_changed(s);
 }
 
-static const struct connection_callbacks callbacks = {
-	.connected = on_connected,
+const struct connection_callbacks active_callbacks = {
+	.connected = candidate_greet,
 	.packet = on_packet,
 	.idle = on_idle,
 	.drained = on_drained,
 	.lost = on_lost,
 };
 
-/* ---- looking for the standby ---- */
-
-/*
- * The path to be on: the crossover if its link is up, else the LAN (b4). With
- * only a link up that has no path, any path: the peer is there. -1: it is not.
- */
-static int wanted_path(const struct sync *s)
-{
-	bool there = s->link_up[0] || s->link_up[1];
-	int i, wanted = -1;
-
-	for (i = SYNC_PATHS - 1; there && i >= 0; i--) {
-		if (!s->spec.paths[i].configured)
-			continue;
-		if (wanted < 0 || s->link_up[i])
-			wanted = i;
-	}
-	return wanted;
-}
-
-/* The wanted path first; every second time another one that is configured. */
-static int path_to_try(struct sync *s, int wanted)
-{
-	int i;
-
-	if (s->active.tries++ % 2 == 0)
-		return wanted;
-	for (i = 0; i < SYNC_PATHS; i++) {
-		if (i != wanted && s->spec.paths[i].configured)
-			return i;
-	}
-	return wanted;
-}
-
-static void try_path(struct sync *s, int index)
-{
-	const struct sync_path *path = &s->spec.paths[index];
-	struct connection *c;
-	int fd;
-
-	fd = socket_prepare(path);
-	if (fd < 0) {
-		log_debug("sync: %s: %s", sync_path_name((u8)index),
-			  strerror(-fd));
-		return;
-	}
-	c = connection_open(&s->shared, fd, &path->peer, &callbacks, s);
-	if (!c)
-		return;
-	c->path = (u8)index;
-	s->active.candidate = c;
-}
-
-static void look(struct sync *s, u64 now)
-{
-	struct active *a = &s->active;
-	int wanted = wanted_path(s);
-
-	if (a->candidate || now < a->try_ns || wanted < 0)
-		return;
-	if (!a->connection) {
-		a->try_ns = now + RETRY_NS;
-		try_path(s, path_to_try(s, wanted));
-		return;
-	}
-	/* A transfer would begin anew: let it end if its own link is up. */
-	if (wanted == a->connection->path ||
-	    (a->reader && s->link_up[a->connection->path]))
-		return;
-	a->try_ns = now + MOVE_NS;
-	try_path(s, wanted);
-}
-
 void active_links(struct sync *s)
 {
-	struct active *a = &s->active;
-
-	a->try_ns = 0;
-	a->tries = 0;
-	if (wanted_path(s) < 0) {
-		drop_candidate(a);
-		drop_connection(s);
-		go_alone(s, "both links are down");
+	if (candidate_links(s))
 		return;
-	}
-	/* A handshake on a link that just went down would only hold us up. */
-	if (a->candidate && !s->link_up[a->candidate->path])
-		drop_candidate(a);
-	look(s, clock_now_ns());
+	drop_connection(s);
+	go_alone(s, "both links are down");
 }
 
 /* ---- time ---- */
@@ -572,10 +311,9 @@ static void check_progress(struct sync *s, u64 now)
 		return;
 	log_warning("sync: the standby commits nothing: leaving it alone for %llu s",
 		    STUCK_NS / CTIHA_NS_PER_MS / 1000);
-	drop_candidate(a);
+	candidate_pause(s, now + STUCK_NS);
 	drop_connection(s);
 	a->progress_ns = now;
-	a->try_ns = now + STUCK_NS;
 }
 
 static void check_silence(struct sync *s, u64 now)
@@ -590,46 +328,32 @@ static void check_silence(struct sync *s, u64 now)
 		log_warning("sync: the standby does not answer");
 		drop_connection(s);
 	}
-	if (a->candidate && now - a->candidate->since_ns > SYNC_HANDSHAKE_NS)
-		drop_candidate(a);
-}
-
-/* What the standby hears is two keepalives old: well within its belief. */
-static u64 keepalive_interval(const struct sync *s)
-{
-	u64 interval = s->patience_ns / 10;
-
-	return interval < SYNC_KEEPALIVE_NS ? interval : SYNC_KEEPALIVE_NS;
 }
 
 void active_tick(struct sync *s, u64 now)
 {
-	struct active *a = &s->active;
-
 	/* We were stopped, not the standby: what it said is still unread. */
 	if (now - s->tick_ns > SYNC_LATE_NS)
-		a->heard_ns = now;
+		s->active.heard_ns = now;
 	check_progress(s, now);
 	check_silence(s, now);
-	look(s, now);
-	/* During a transfer too: its answers show that the standby lives. */
-	if (a->connection && now - a->keepalive_ns >= keepalive_interval(s))
-		send_keepalive(s);
+	candidate_tick(s, now);
+	stream_tick(s, now);
 }
 
 void active_start(struct sync *s)
 {
 	memset(&s->active, 0, sizeof(s->active));
 	backlog_reset(&s->backlog, store_state(s->store));
-	look(s, clock_now_ns());
+	candidate_look(s, clock_now_ns());
 }
 
 void active_stop(struct sync *s)
 {
 	struct active *a = &s->active;
 
-	drop_candidate(a);
-	end_reader(a);
+	candidate_drop(s);
+	stream_stop(s);
 	connection_close(a->connection);
 	a->connection = NULL;
 	a->mode = ACTIVE_ALONE;

@@ -4,7 +4,9 @@
  *
  *   sync.c     the interface (sync.h): roles, links, status
  *   write.c    writes: queued, committed, waiting for their acknowledgement
- *   active.c   the active's side: looks for the standby, sends
+ *   active.c   the active's side: what an acknowledgement is worth; with
+ *              candidate.c, which looks for the standby, and stream.c, which
+ *              sends to it
  *   standby.c  the standby's side: listens, applies, acknowledges
  */
 #ifndef CTIHA_SYNC_INTERNAL_H
@@ -218,6 +220,9 @@ void active_links(struct sync *s);
 
 /* New writes are committed. */
 void active_committed(struct sync *s);
+
+/* What the active's connections tell it; the candidate's too. */
+extern const struct connection_callbacks active_callbacks;
 
 /* standby.c */
 void standby_start(struct sync *s);

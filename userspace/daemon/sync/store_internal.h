@@ -82,7 +82,10 @@ static inline MDB_val store_key(u8 buffer[STORE_KEY_MAX], u16 content,
 	return (MDB_val){ STORE_CONTENT_LEN + len, buffer };
 }
 
-/* Content id in such a key. */
+/**
+ * store_key_content() - content id in such a key
+ * @key: of at least STORE_CONTENT_LEN bytes
+ */
 static inline u16 store_key_content(const MDB_val *key)
 {
 	const u8 *bytes = key->mv_data;
@@ -103,12 +106,16 @@ int store_errno(int rc);
 
 /**
  * generation_add() - count a record
- * @key: as store_key() makes it
+ * @key: as store_key() makes it, of a content id up to STORE_CONTENT_MAX
+ * @value: at most SYNC_VALUE_MAX bytes
  */
 void generation_add(struct generation *g, const MDB_val *key,
 		    const MDB_val *value);
 
-/* Take a counted record out again; as generation_add(). */
+/**
+ * generation_remove() - take a record out again that was counted
+ * @key, @value: as for generation_add()
+ */
 void generation_remove(struct generation *g, const MDB_val *key,
 		       const MDB_val *value);
 
