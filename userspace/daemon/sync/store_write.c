@@ -93,21 +93,26 @@ void store_set_position(struct store *s, u64 epoch, u64 position)
 	s->work.state.position = position;
 }
 
-int store_commit(struct store *s)
+/* Ends the transaction, as @rc says: aborts it if a step in it has failed. */
+static int finish(struct store *s, int rc)
 {
-	bool live = s->target == s->current;
-	int rc = 0;
-
-	if (live)
-		rc = generation_save(s, s->current);
 	if (rc) {
 		store_abort(s);
 		return store_errno(rc);
 	}
 	rc = mdb_txn_commit(s->txn);
 	s->txn = NULL;
+	return store_errno(rc);
+}
+
+int store_commit(struct store *s)
+{
+	bool live = s->target == s->current;
+	int rc;
+
+	rc = finish(s, live ? generation_save(s, s->current) : 0);
 	if (rc)
-		return store_errno(rc);
+		return rc;
 	if (live)
 		s->live = s->work;
 	else
@@ -150,14 +155,9 @@ static int switch_generation(struct store *s)
 	rc = mdb_drop(s->txn, s->records[s->current], 0);
 	if (!rc)
 		rc = generation_save(s, !s->current);
-	if (rc) {
-		store_abort(s);
-		return store_errno(rc);
-	}
-	rc = mdb_txn_commit(s->txn);
-	s->txn = NULL;
+	rc = finish(s, rc);
 	if (rc)
-		return store_errno(rc);
+		return rc;
 	s->current = !s->current;
 	s->live = s->work;
 	return 0;
