@@ -35,6 +35,7 @@ struct side {
 	bool may_act;
 	bool in_order;
 	unsigned int news;	/* calls of the state callback */
+	u64 leave_epoch;	/* not 0: follow in it once a write is acknowledged */
 };
 
 /* One direction of the proxied connection. */
@@ -216,6 +217,8 @@ static void on_acked(void *arg, u64 cookie, enum sync_ack ack)
 	side->last_cookie = cookie;
 	if (ack == SYNC_ACK_ALONE && !side->first_alone_ns)
 		side->first_alone_ns = clock_now_ns();
+	if (side->leave_epoch)
+		sync_follow(side->sync, side->leave_epoch);
 }
 
 static void on_state(void *arg, const struct sync_status *status)
@@ -1052,6 +1055,28 @@ TEST_F(sync, leaving_office_refuses_what_waits)
 	EXPECT_EQ(40, self->a.acks[SYNC_ACK_REFUSED]);
 	EXPECT_TRUE(self->a.in_order);
 	EXPECT_EQ(-EROFS, put(self, 1, "z", "v"));
+}
+
+/* The role changes within the tick that ends the patience. */
+TEST_F(sync, office_left_on_an_acknowledgement_is_left)
+{
+	unsigned int connections;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	links(self, true, false);
+	self->a.leave_epoch = 3;
+	self->proxy.lanes[1].hold_at = self->proxy.lanes[1].passed;
+	connections = self->proxy.connections;
+	ASSERT_EQ(0, put_many(self, "x", 3));
+	ASSERT_TRUE(run(self, 5 * PATIENCE_MS, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_REFUSED]);
+	/* A standby listens. */
+	run(self, 300, NULL);
+	EXPECT_EQ(connections, self->proxy.connections);
+	EXPECT_EQ(NULL, self->a.sync->active.candidate);
+	EXPECT_EQ(NULL, self->a.sync->active.connection);
 }
 
 struct flushed {

@@ -337,6 +337,9 @@ void active_tick(struct sync *s, u64 now)
 		s->active.heard_ns = now;
 	check_progress(s, now);
 	check_silence(s, now);
+	/* An acknowledgement may have ended our office: a standby only listens. */
+	if (s->side != SYNC_SIDE_ACTIVE)
+		return;
 	candidate_tick(s, now);
 	stream_tick(s, now);
 }
