@@ -30,124 +30,81 @@ static void explain(struct genl *genl, int err, char error[CLI_ERROR_LEN])
 
 /* ---- state ---- */
 
-struct state {
-	struct heartbeat_node node;
-	struct heartbeat_peer peer;
-	json_t *links;
-};
-
-static int take_node(const struct genl_message *message, void *arg)
-{
-	struct state *s = arg;
-	u64 seq;
-
-	return genl_read_node(message->attr[CTIHA_A_NODE], &s->node, &seq);
-}
-
-static int take_peer(const struct genl_message *message, void *arg)
-{
-	struct state *s = arg;
-
-	return genl_read_peer(message->attr[CTIHA_A_PEER], &s->peer);
-}
-
-static int take_link(const struct genl_message *message, void *arg)
-{
-	struct state *s = arg;
-	struct heartbeat_link link;
-	int err = genl_read_link(message->attr[CTIHA_A_LINK], &link);
-
-	if (!err)
-		json_array_append_new(s->links,
-				      document_link(&link, clock_now_ns()));
-	return err;
-}
-
-static int get(struct genl *genl, u8 command, genl_message_fn take,
-	       struct state *s)
-{
-	genl_begin(genl, command);
-	return genl_call(genl, take, s);
-}
-
-static int dump_links(struct genl *genl, struct state *s)
+static int read_links(struct genl *genl, struct heartbeat_snapshot *now)
 {
 	int tries, err = -EINTR;
 
-	for (tries = 0; err == -EINTR && tries < DUMP_TRIES; tries++) {
-		json_array_clear(s->links);
-		genl_begin(genl, CTIHA_CMD_LINK_GET);
-		err = genl_dump(genl, take_link, s);
-	}
+	for (tries = 0; err == -EINTR && tries < DUMP_TRIES; tries++)
+		err = genl_request_links(genl, now);
 	return err;
+}
+
+static int read_all(struct genl *genl, struct heartbeat_snapshot *now)
+{
+	u64 seq;
+	int err = genl_request_node(genl, &now->node, &seq);
+
+	if (!err)
+		err = genl_request_peer(genl, &now->peer);
+	return err ? err : read_links(genl, now);
+}
+
+static json_t *document_links(const struct heartbeat_snapshot *now, u64 now_ns)
+{
+	json_t *links = json_array();
+	unsigned int i;
+
+	for (i = 0; i < now->link_count; i++)
+		json_array_append_new(links,
+				      document_link(&now->links[i], now_ns));
+	return links;
 }
 
 int cli_module_state(struct genl *genl, json_t **state,
 		     char error[CLI_ERROR_LEN])
 {
-	struct state s = { .links = json_array() };
-	int err = get(genl, CTIHA_CMD_NODE_GET, take_node, &s);
+	struct heartbeat_snapshot now = { .link_count = 0 };
+	int err = read_all(genl, &now);
+	u64 now_ns = clock_now_ns();
 
-	if (!err)
-		err = get(genl, CTIHA_CMD_PEER_GET, take_peer, &s);
-	if (!err)
-		err = dump_links(genl, &s);
 	if (err) {
 		explain(genl, err, error);
-		json_decref(s.links);
 		return err;
 	}
-	*state = json_pack("{s:o, s:o, s:o}", "node", document_node(&s.node),
-			   "peer", document_peer(&s.peer, clock_now_ns()),
-			   "links", s.links);
+	*state = json_pack("{s:o, s:o, s:o}", "node", document_node(&now.node),
+			   "peer", document_peer(&now.peer, now_ns),
+			   "links", document_links(&now, now_ns));
 	return *state ? 0 : -ENOMEM;
 }
 
 /* ---- links ---- */
 
-static int call(struct genl *genl, char error[CLI_ERROR_LEN])
-{
-	int err = genl_call(genl, NULL, NULL);
-
-	if (err)
-		explain(genl, err, error);
-	return err;
-}
-
 int cli_module_link_add(struct genl *genl,
 			const struct heartbeat_link_spec *spec,
 			char error[CLI_ERROR_LEN])
 {
-	struct nlmsghdr *nlh = genl_begin(genl, CTIHA_CMD_LINK_ADD);
-	struct nlattr *nest;
 	u32 ifindex = if_nametoindex(spec->device);
+	int err;
 
 	if (!ifindex) {
 		snprintf(error, CLI_ERROR_LEN,
 			 "there is no device %s: see 'ip link'", spec->device);
 		return -ENODEV;
 	}
-	nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
-	mnl_attr_put_strz(nlh, CTIHA_A_LINK_NAME, spec->name);
-	mnl_attr_put_u8(nlh, CTIHA_A_LINK_KIND, spec->kind);
-	mnl_attr_put_u32(nlh, CTIHA_A_LINK_IFINDEX, ifindex);
-	mnl_attr_put(nlh, CTIHA_A_LINK_PEER_MAC, sizeof(spec->peer_mac),
-		     spec->peer_mac);
-	mnl_attr_put_u32(nlh, CTIHA_A_LINK_INTERVAL_US, spec->interval_us);
-	mnl_attr_put_u8(nlh, CTIHA_A_LINK_MULTIPLIER, spec->multiplier);
-	mnl_attr_nest_end(nlh, nest);
-	return call(genl, error);
+	err = genl_request_link_add(genl, spec, ifindex);
+	if (err)
+		explain(genl, err, error);
+	return err;
 }
 
 int cli_module_link_del(struct genl *genl, const char *name,
 			char error[CLI_ERROR_LEN])
 {
-	struct nlmsghdr *nlh = genl_begin(genl, CTIHA_CMD_LINK_DEL);
-	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
+	int err = genl_request_link_del(genl, name);
 
-	mnl_attr_put_strz(nlh, CTIHA_A_LINK_NAME, name);
-	mnl_attr_nest_end(nlh, nest);
-	return call(genl, error);
+	if (err)
+		explain(genl, err, error);
+	return err;
 }
 
 /* ---- events ---- */

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Talking to the module. See genl.h; genl_read.c reads the objects. */
+/*
+ * Talking to the module. See genl.h; genl_request.c asks, genl_read.c reads the
+ * objects.
+ */
 #include "common/genl.h"
 
 #include <linux/genetlink.h>

@@ -119,4 +119,48 @@ int genl_read_peer(const struct nlattr *nest, struct heartbeat_peer *peer);
 int genl_read_link(const struct nlattr *nest, struct heartbeat_link *link);
 int genl_read_event(const struct nlattr *nest, struct heartbeat_event *event);
 
+/*
+ * genl_request_*() - ask for an object, or for a change
+ *
+ * Return: as genl_call().
+ */
+
+/**
+ * genl_request_node() - the node
+ * @genl: socket for requests
+ * @node: set to it
+ * @event_seq: set to the number of the last event that is in it
+ *
+ * Return: 0; -ENOENT if there is no node; another negative errno.
+ */
+int genl_request_node(struct genl *genl, struct heartbeat_node *node,
+		      u64 *event_seq);
+
+/* genl_request_peer() - what the node knows of its peer. */
+int genl_request_peer(struct genl *genl, struct heartbeat_peer *peer);
+
+/**
+ * genl_request_links() - all links
+ * @genl: socket for requests
+ * @snap: only links and link_count are set; on failure to what came until then
+ *
+ * Return: as genl_dump(); -EPROTO if there are more links than kinds.
+ */
+int genl_request_links(struct genl *genl, struct heartbeat_snapshot *snap);
+
+/**
+ * genl_request_link_add() - add a link
+ * @genl: socket for requests
+ * @spec: its device is not looked at
+ * @ifindex: of the device
+ *
+ * Return: 0; -EEXIST if there is one of that name or kind, or on that device;
+ * another negative errno.
+ */
+int genl_request_link_add(struct genl *genl,
+			  const struct heartbeat_link_spec *spec, u32 ifindex);
+
+/* genl_request_link_del() - delete a link; -ENOENT without one of that name. */
+int genl_request_link_del(struct genl *genl, const char *name);
+
 #endif /* CTIHA_GENL_H */

@@ -15,6 +15,8 @@
 #include <ctiha/lease.h>
 #include <linux/ctiha.h>
 
+#define HEARTBEAT_LINKS	2	/* at the most, one of each kind */
+
 struct event_base;
 
 /* Mirrors CTIHA_A_NODE_*. */
@@ -92,7 +94,7 @@ struct heartbeat_node_spec {
 struct heartbeat_snapshot {
 	struct heartbeat_node node;
 	struct heartbeat_peer peer;
-	struct heartbeat_link links[2];
+	struct heartbeat_link links[HEARTBEAT_LINKS];
 	unsigned int link_count;
 };
 

@@ -18,7 +18,6 @@
 #include "common/log.h"
 #include "daemon/heartbeat/heartbeat.h"
 
-#define LINKS		2
 #define EVENT_BUDGET	256	/* per round of the event loop */
 #define SNAPSHOT_TRIES	5
 #define RETRY_S		1	/* between tries to add a link that was lost */
@@ -62,7 +61,7 @@ struct module {
 	u32 watch_ms;
 	bool stale;
 	char broken[TEXT_SIZE];
-	struct wanted wanted[LINKS];
+	struct wanted wanted[HEARTBEAT_LINKS];
 };
 
 /* Nothing works any more: said once, from the event loop. */
@@ -122,33 +121,6 @@ static int call_key_set(struct module *m, const u8 key[CTIHA_KEY_LEN])
 	return genl_call(m->request, NULL, NULL);
 }
 
-static int call_link_add(struct module *m,
-			 const struct heartbeat_link_spec *spec, u32 ifindex)
-{
-	struct nlmsghdr *nlh = genl_begin(m->request, CTIHA_CMD_LINK_ADD);
-	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
-
-	mnl_attr_put_strz(nlh, CTIHA_A_LINK_NAME, spec->name);
-	mnl_attr_put_u8(nlh, CTIHA_A_LINK_KIND, spec->kind);
-	mnl_attr_put_u32(nlh, CTIHA_A_LINK_IFINDEX, ifindex);
-	mnl_attr_put(nlh, CTIHA_A_LINK_PEER_MAC, sizeof(spec->peer_mac),
-		     spec->peer_mac);
-	mnl_attr_put_u32(nlh, CTIHA_A_LINK_INTERVAL_US, spec->interval_us);
-	mnl_attr_put_u8(nlh, CTIHA_A_LINK_MULTIPLIER, spec->multiplier);
-	mnl_attr_nest_end(nlh, nest);
-	return genl_call(m->request, NULL, NULL);
-}
-
-static int call_link_del(struct module *m, const char *name)
-{
-	struct nlmsghdr *nlh = genl_begin(m->request, CTIHA_CMD_LINK_DEL);
-	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
-
-	mnl_attr_put_strz(nlh, CTIHA_A_LINK_NAME, name);
-	mnl_attr_nest_end(nlh, nest);
-	return genl_call(m->request, NULL, NULL);
-}
-
 static int call_epoch(struct module *m, u8 command, u64 epoch, u64 granted_ns)
 {
 	struct nlmsghdr *nlh = genl_begin(m->request, command);
@@ -177,55 +149,18 @@ struct picture {
 	u64 seq;
 };
 
-static int take_node(const struct genl_message *message, void *arg)
-{
-	struct picture *picture = arg;
-
-	return genl_read_node(message->attr[CTIHA_A_NODE], &picture->snap.node,
-			      &picture->seq);
-}
-
-static int take_peer(const struct genl_message *message, void *arg)
-{
-	struct picture *picture = arg;
-
-	return genl_read_peer(message->attr[CTIHA_A_PEER], &picture->snap.peer);
-}
-
-static int take_link(const struct genl_message *message, void *arg)
-{
-	struct heartbeat_snapshot *snap = &((struct picture *)arg)->snap;
-
-	if (snap->link_count == LINKS)
-		return -EPROTO;
-	return genl_read_link(message->attr[CTIHA_A_LINK],
-			      &snap->links[snap->link_count++]);
-}
-
-static int read_node(struct module *m, struct picture *picture)
-{
-	genl_begin(m->request, CTIHA_CMD_NODE_GET);
-	return genl_call(m->request, take_node, picture);
-}
-
-static int read_links(struct module *m, struct picture *picture)
-{
-	picture->snap.link_count = 0;
-	genl_begin(m->request, CTIHA_CMD_LINK_GET);
-	return genl_dump(m->request, take_link, picture);
-}
-
 static int read_objects(struct module *m, struct picture *picture)
 {
 	int ret;
 
 	memset(picture, 0, sizeof(*picture));
-	ret = read_links(m, picture);
-	if (ret)
-		return ret;
-	genl_begin(m->request, CTIHA_CMD_PEER_GET);
-	ret = genl_call(m->request, take_peer, picture);
-	return ret ? ret : read_node(m, picture);
+	ret = genl_request_links(m->request, &picture->snap);
+	if (!ret)
+		ret = genl_request_peer(m->request, &picture->snap.peer);
+	if (!ret)
+		ret = genl_request_node(m->request, &picture->snap.node,
+					&picture->seq);
+	return ret;
 }
 
 /*
@@ -236,9 +171,9 @@ static int read_objects(struct module *m, struct picture *picture)
 static int read_picture(struct module *m, struct picture *picture)
 {
 	unsigned int tries = SNAPSHOT_TRIES;
-	struct picture first = { .seq = 0 };
-	int ret = read_node(m, &first);
-	u64 before = first.seq;
+	struct heartbeat_node node;
+	u64 before = 0;
+	int ret = genl_request_node(m->request, &node, &before);
 
 	if (ret)
 		return ret;
@@ -325,7 +260,7 @@ static void on_retry(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (wanted = m->wanted; wanted < m->wanted + LINKS; wanted++) {
+	for (wanted = m->wanted; wanted < m->wanted + HEARTBEAT_LINKS; wanted++) {
 		if (!wanted->used || !wanted->lost || m->broken[0])
 			continue;
 		if (add_link(m, &wanted->spec)) {
@@ -424,12 +359,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 static int delete_links(struct module *m)
 {
-	struct picture picture;
+	struct heartbeat_snapshot now;
 	unsigned int i;
-	int ret = read_links(m, &picture);
+	int ret = genl_request_links(m->request, &now);
 
-	for (i = 0; !ret && i < picture.snap.link_count; i++)
-		ret = call_link_del(m, picture.snap.links[i].name);
+	for (i = 0; !ret && i < now.link_count; i++)
+		ret = genl_request_link_del(m->request, now.links[i].name);
 	return ret;
 }
 
@@ -455,8 +390,9 @@ static int take_over_node(struct module *m,
 static int prepare_node(struct module *m,
 			const struct heartbeat_node_spec *spec)
 {
-	struct picture picture = { .seq = 0 };
-	int ret = read_node(m, &picture);
+	struct heartbeat_node node;
+	u64 seq;
+	int ret = genl_request_node(m->request, &node, &seq);
 
 	if (!ret) {
 		ret = take_over_node(m, spec);
@@ -468,9 +404,7 @@ static int prepare_node(struct module *m,
 	if (!ret)
 		ret = call_key_set(m, spec->key);
 	if (!ret)
-		ret = read_node(m, &picture);
-	if (!ret)
-		m->seq = picture.seq;
+		ret = genl_request_node(m->request, &node, &m->seq);
 	return ret;
 }
 
@@ -575,16 +509,16 @@ static int make_room(struct module *m, const struct heartbeat_link_spec *spec,
 		     u32 ifindex)
 {
 	const struct heartbeat_link *link;
-	struct picture picture;
+	struct heartbeat_snapshot now;
 	unsigned int i;
-	int ret = read_links(m, &picture);
+	int ret = genl_request_links(m->request, &now);
 
-	for (i = 0; !ret && i < picture.snap.link_count; i++) {
-		link = &picture.snap.links[i];
+	for (i = 0; !ret && i < now.link_count; i++) {
+		link = &now.links[i];
 		if (is_as_wanted(link, spec, ifindex))
 			return 0;
 		if (link->kind == spec->kind || !strcmp(link->name, spec->name))
-			ret = call_link_del(m, link->name);
+			ret = genl_request_link_del(m->request, link->name);
 	}
 	return ret ? ret : -ENOENT;
 }
@@ -596,12 +530,13 @@ static int add_link(struct module *m, const struct heartbeat_link_spec *spec)
 
 	if (!ifindex)
 		return -ENODEV;
-	ret = call_link_add(m, spec, ifindex);
+	ret = genl_request_link_add(m->request, spec, ifindex);
 	if (ret != -EEXIST)
 		return ret;
 	/* From a former daemon. */
 	ret = make_room(m, spec, ifindex);
-	return ret == -ENOENT ? call_link_add(m, spec, ifindex) : ret;
+	return ret == -ENOENT ?
+		genl_request_link_add(m->request, spec, ifindex) : ret;
 }
 
 static int module_link_add(struct heartbeat *hb,
@@ -612,7 +547,7 @@ static int module_link_add(struct heartbeat *hb,
 
 	if (!memchr(spec->name, '\0', sizeof(spec->name)) ||
 	    !memchr(spec->device, '\0', sizeof(spec->device)) ||
-	    !spec->kind || spec->kind > LINKS)
+	    !spec->kind || spec->kind > HEARTBEAT_LINKS)
 		return -EINVAL;
 	ret = add_link(m, spec);
 	if (ret) {
@@ -631,10 +566,10 @@ static int module_link_del(struct heartbeat *hb, const char *name)
 	struct module *m = (struct module *)hb;
 	struct wanted *wanted;
 
-	for (wanted = m->wanted; wanted < m->wanted + LINKS; wanted++)
+	for (wanted = m->wanted; wanted < m->wanted + HEARTBEAT_LINKS; wanted++)
 		if (wanted->used && !strcmp(wanted->spec.name, name))
 			wanted->used = false;
-	return call_link_del(m, name);
+	return genl_request_link_del(m->request, name);
 }
 
 /* The role. */
