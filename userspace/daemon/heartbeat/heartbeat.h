@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Heartbeats, lease and votes as the daemon sees them, whoever does the work:
- * the kernel module (module.c) or this process over AF_PACKET (packet.c).
+ * the kernel module (module.h) or this process over AF_PACKET (packet.h).
  *
  * All functions are called from the event loop's thread, and all callbacks run
  * in it. Times are CLOCK_MONOTONIC nanoseconds.
