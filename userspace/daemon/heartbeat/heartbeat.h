@@ -111,7 +111,7 @@ struct heartbeat_event {
  * @peer: the peer's heartbeats say something new, or it fell silent
  * @link: a session changed state
  * @resync: events were lost (counted); a dump follows as node, peer and link
- *          calls with cause CTIHA_CAUSE_NONE
+ *          calls with cause CTIHA_CAUSE_NONE, a link that is gone being down
  * @failed: the backend can no longer work; text says why. Last call.
  */
 struct heartbeat_callbacks {

@@ -109,11 +109,22 @@ int module_node_leave(struct heartbeat *hb);
 int module_link_open(struct module *m, struct event_base *base);
 
 /**
- * module_link_notice() - a link is as the module says in an event
+ * module_link_notice() - before the daemon is told of a link
  * @m: backend; if the link was lost with its device, it is added again later
- * @link: the link
+ * @link: what is told
  */
 void module_link_notice(struct module *m, const struct heartbeat_link *link);
+
+/**
+ * module_link_complete() - add the links that the module has not any more
+ * @m: backend
+ * @snap: what the module has; what the daemon asked for is added, as down and
+ *        without a device
+ *
+ * Nobody else tells of a link whose last event was lost.
+ */
+void module_link_complete(const struct module *m,
+			  struct heartbeat_snapshot *snap);
 
 int module_link_add(struct heartbeat *hb,
 		    const struct heartbeat_link_spec *spec);

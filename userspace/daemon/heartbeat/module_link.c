@@ -78,6 +78,41 @@ void module_link_notice(struct module *m, const struct heartbeat_link *link)
 	retry_later(m);
 }
 
+static bool has_kind(const struct heartbeat_snapshot *snap, u8 kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < snap->link_count; i++)
+		if (snap->links[i].kind == kind)
+			return true;
+	return false;
+}
+
+/* As the module's last word on a link whose device vanished. */
+static void fill_gone(struct heartbeat_link *link,
+		      const struct heartbeat_link_spec *spec)
+{
+	memset(link, 0, sizeof(*link));
+	memcpy(link->name, spec->name, sizeof(link->name));
+	memcpy(link->peer_mac, spec->peer_mac, sizeof(link->peer_mac));
+	link->kind = spec->kind;
+	link->state = CTIHA_SESSION_DOWN;
+	link->diag = CTIHA_DIAG_DEVICE;
+	link->interval_us = spec->interval_us;
+	link->multiplier = spec->multiplier;
+}
+
+void module_link_complete(const struct module *m,
+			  struct heartbeat_snapshot *snap)
+{
+	const struct module_wanted *w;
+
+	for (w = m->wanted; w < m->wanted + HEARTBEAT_LINKS; w++)
+		if (w->used && !has_kind(snap, w->spec.kind) &&
+		    snap->link_count < HEARTBEAT_LINKS)
+			fill_gone(&snap->links[snap->link_count++], &w->spec);
+}
+
 static void on_retry(evutil_socket_t fd, short what, void *arg)
 {
 	struct module *m = arg;

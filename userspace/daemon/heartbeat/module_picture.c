@@ -61,8 +61,10 @@ static void deliver(struct module *m, const struct module_picture *picture)
 	m->callbacks.resync(m->arg);
 	m->callbacks.node(m->arg, &event, &picture->snap.node);
 	m->callbacks.peer(m->arg, &event, &picture->snap.peer);
-	for (i = 0; i < picture->snap.link_count; i++)
+	for (i = 0; i < picture->snap.link_count; i++) {
+		module_link_notice(m, &picture->snap.links[i]);
 		m->callbacks.link(m->arg, &event, &picture->snap.links[i]);
+	}
 }
 
 void module_picture_tell(struct module *m)
@@ -75,5 +77,6 @@ void module_picture_tell(struct module *m)
 		return;
 	}
 	m->seq = picture.seq;
+	module_link_complete(m, &picture.snap);
 	deliver(m, &picture);
 }
