@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The module backend against a module that is played here: genl.c is replaced,
- * everything above it is the real thing. About lost events: what the daemon
- * knows afterwards has to be what is.
+ * The module backend, and the command line, against a module that is played
+ * here: genl.c is replaced, everything above it is the real thing. About lost
+ * events: what the daemon knows afterwards has to be what is.
  */
 #include "kselftest_harness.h"
 
@@ -10,6 +10,7 @@
 #include <linux/genetlink.h>
 #include <sys/eventfd.h>
 
+#include "cli/cli.h"
 #include "common/clock.h"
 #include "common/genl.h"
 #include "common/log.h"
@@ -30,6 +31,7 @@ static struct {
 	unsigned int adds, attaches;
 	bool silent;		/* the daemon was, for too long */
 	bool overflow;		/* of the socket for events */
+	bool unloaded;		/* behind the sockets' back */
 	struct message queue[QUEUE];
 	unsigned int first, count;
 	int readable;
@@ -149,7 +151,7 @@ int genl_fd(const struct genl *genl)
 
 int genl_subscribe(struct genl *genl)
 {
-	return 0;
+	return module.unloaded ? -ENOENT : 0;
 }
 
 const char *genl_text(const struct genl *genl)
@@ -455,6 +457,21 @@ TEST_F(module, a_link_that_is_not_wanted_stays_away)
 	EXPECT_EQ(2, self->told[1]);
 	EXPECT_EQ(CTIHA_SESSION_DOWN, self->link[1].state);
 	EXPECT_FALSE(module.link[1]);
+}
+
+static bool never(const json_t *event, void *arg)
+{
+	abort();
+}
+
+TEST(the_command_line_says_why_there_are_no_events)
+{
+	char error[CLI_ERROR_LEN] = "nothing was said";
+
+	module.unloaded = true;
+	EXPECT_EQ(CLI_FAILED, cli_module_follow(never, NULL, error));
+	EXPECT_STREQ("the module's events have ended: is it still loaded?",
+		     error);
 }
 
 TEST_HARNESS_MAIN

@@ -234,13 +234,13 @@ int cli_module_follow(bool (*event)(const json_t *event, void *arg), void *arg,
 
 	f.events = genl_open(error, CLI_ERROR_LEN);
 	f.requests = genl_open(error, CLI_ERROR_LEN);
-	if (f.events && f.requests)
-		err = genl_subscribe(f.events);
-	if (!err) {
+	if (f.events && f.requests) {
 		snprintf(error, CLI_ERROR_LEN,
 			 "the module's events have ended: is it still loaded?");
-		err = follow(&f, error);
+		err = genl_subscribe(f.events);
 	}
+	if (!err)
+		err = follow(&f, error);
 	if (f.events)
 		genl_close(f.events);
 	if (f.requests)
