@@ -70,8 +70,10 @@ static enum hrtimer_restart lease_timeout(struct hrtimer *timer)
 
 void ctiha_node_settle(struct ctiha_node *node, u64 now_ns)
 {
+	/* Nothing relied on the role after the lease's end: so that is when. */
 	if (ctiha_lease_expire(&node->lease, now_ns))
-		ctiha_node_announce(node, CTIHA_CAUSE_LEASE_EXPIRED, now_ns);
+		ctiha_node_announce(node, CTIHA_CAUSE_LEASE_EXPIRED,
+				    node->lease.deadline_ns);
 }
 
 /* What a heartbeat of the peer changes on a link is a matter of the session. */

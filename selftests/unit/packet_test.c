@@ -410,6 +410,26 @@ TEST_F(packet, a_silent_peer_ends_session_and_lease)
 	EXPECT_EQ(-ESTALE, backend->renew(A->hb, 2, clock_now_ns()));
 }
 
+/* A process that was late says so late, but it says when it was. */
+TEST_F(packet, lease_ended_when_it_ended)
+{
+	struct heartbeat_snapshot now;
+	const struct heartbeat_event *end;
+	u64 from_ns, to_ns;
+
+	ASSERT_A_ACTIVE();
+	run(self, BOTH, 100);
+	from_ns = clock_now_ns();
+	ASSERT_EQ(0, backend->snapshot(A->hb, &now));
+	to_ns = clock_now_ns();
+	usleep(now.node.lease_left_ns / 1000 + 50000);
+	ASSERT_SOON(FIRST, A->node.role == CTIHA_ROLE_STANDBY);
+	end = find_event(A, 'n', CTIHA_CAUSE_LEASE_EXPIRED);
+	ASSERT_NE(NULL, end);
+	EXPECT_LE(from_ns + now.node.lease_left_ns, end->time_ns);
+	EXPECT_GE(to_ns + now.node.lease_left_ns, end->time_ns);
+}
+
 TEST_F(packet, the_arbiter_can_renew_alone)
 {
 	u64 end;

@@ -70,7 +70,9 @@
  *
  * Events go to the multicast group "event". Each holds one object in full
  * (node, peer or link), the cause, the kernel's CLOCK_MONOTONIC time and a
- * sequence number that grows by one per event in the namespace. A link whose
+ * sequence number that grows by one per event in the namespace. (The time of
+ * LEASE_EXPIRED is the lease's end, however late that was noticed: nothing
+ * relies on the role after it.) A link whose
  * IFINDEX is 0 is gone. A gap, or
  * ENOBUFS, means: dump everything, then go on. Times are nanoseconds of
  * CLOCK_MONOTONIC unless the name says otherwise.

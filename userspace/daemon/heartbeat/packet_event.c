@@ -84,7 +84,9 @@ void packet_event_post(struct packet *p, struct packet_event *event,
 	unsigned int last = (events->first + events->count) % PACKET_EVENTS;
 
 	event->head.seq = ++events->seq;
-	event->head.time_ns = clock_now_ns();
+	/* Nothing relied on the role after the lease's end: so that is when. */
+	event->head.time_ns = cause == CTIHA_CAUSE_LEASE_EXPIRED ?
+			      p->lease.deadline_ns : clock_now_ns();
 	event->head.cause = (u8)cause;
 	if (events->count < PACKET_EVENTS) {
 		events->ring[last] = *event;
