@@ -42,6 +42,7 @@ LEASE=${LEASE:-500ms}
 PROMISE=${PROMISE:-600ms}
 ARBITER_TIMEOUT=${ARBITER_TIMEOUT:-400ms}
 WATCH=${WATCH:-1s}
+STATE_WAIT=${STATE_WAIT:-2s}
 PATIENCE=${PATIENCE:-30}
 
 SERVICE=10.9.2.100
@@ -158,6 +159,7 @@ write_config()
 	store = "$WORK/$s/store"
 	lease = "$LEASE"
 	promise = "$PROMISE"
+	state-wait = "$STATE_WAIT"
 	watch = "$WATCH"
 	quiesce = "5s"
 	link crossover {
@@ -200,6 +202,10 @@ start()
 	shift 2
 	ip netns exec "$NS$ns" "$@" >> "$WORK/$name.log" 2>&1 &
 	PID[$name]=$!
+	# Until then it is a copy of this shell, which swallows a SIGTERM.
+	while [ "/proc/${PID[$name]}/exe" -ef "/proc/$$/exe" ]; do
+		sleep 0.01
+	done
 }
 
 # end NAME [SIGNAL]: and wait until it is gone

@@ -162,6 +162,56 @@ standby_restarted_after_asking_in_vain()
 	in_step a && server_stop b && server_start b && in_step a && audit a && stores_equal
 }
 
+lacks_calls() { is "$1" .reason "this server lacks some calls; waiting for the peer that has them"; }
+
+# make_calls: real ones, so that one server can hold more than the other
+make_calls()
+{
+	in_ns c timeout 60 "$BIN/ctiha-load" drive --service "$SERVICE:5077" \
+		--calls 20 --rate 50 --seconds 1 > "$WORK/caller.log" 2>&1
+}
+
+# b follows, but the state sync does not reach it: a has calls that b has not.
+standby_without_sync()
+{
+	server_stop b
+	write_config b
+	sed -i "s/^state-wait = .*/state-wait = $1/; \$a sync { port = 7799 }" \
+		"$WORK/b/ctiha.conf"
+	server_start b
+	wait_until "b follows" follows b && wait_until "b is able" able b &&
+		is b .sync.state waiting && make_calls
+}
+
+standby_with_sync()
+{
+	server_stop b
+	write_config b
+	server_start b
+	in_step a && audit a && stores_equal
+}
+
+# An active server that comes back finds its calls, and its place (e4).
+standby_without_calls_waits()
+{
+	active a || cli a takeover --wait || return 1
+	in_step a && standby_without_sync 600s || return 1
+	server_kill a
+	wait_until "b knows that it lacks calls" lacks_calls b &&
+		holds 3 not_active b && server_start a && serves a && audit a &&
+		standby_with_sync
+}
+
+# ... but some calls are better than none.
+standby_without_calls_serves_in_the_end()
+{
+	standby_without_sync 4s || return 1
+	server_kill a
+	wait_until "b knows that it lacks calls" lacks_calls b && serves b && audit b &&
+		server_stop b && write_config b && server_start b && server_start a &&
+		pair_up a && audit a && stores_equal
+}
+
 hooks_ran_in_order()
 {
 	: > "$WORK/a/hooks"
@@ -191,6 +241,8 @@ scenario "a server that left waits for its peer" left_server_waits_for_its_peer
 scenario "both restarted" both_restarted
 scenario "the last server serves without anybody" last_server_serves_without_anybody
 scenario "standby restarted after asking the arbiter in vain" standby_restarted_after_asking_in_vain
+scenario "a standby that lacks calls waits for their owner" standby_without_calls_waits
+scenario "a standby that lacks calls serves in the end" standby_without_calls_serves_in_the_end
 scenario "hooks ran in order" hooks_ran_in_order
 for s in a b; do
 	server_kill $s

@@ -175,7 +175,7 @@ TEST_F(config, complete)
 		"backend = packet\nstate-dir = /s\nrun-dir = /r\n"
 		"store-size = 64M\n"
 		"lease = 1.5s\npromise = 2min\ndrift = 0.25%\nmargin = 7ms\n"
-		"watch = 50ms\nsettle = 1.1s\nquiesce = 3s\n"
+		"watch = 50ms\nsettle = 1.1s\nquiesce = 3s\nstate-wait = 4s\n"
 		"user = root\ngroup = root\nlog-level = debug\n"
 		"link crossover {\n"
 		"  device = a1 interval = 1500us multiplier = 50\n"
@@ -201,6 +201,7 @@ TEST_F(config, complete)
 	EXPECT_EQ(7000000, self->c->margin_ns);
 	EXPECT_EQ(50, self->c->watch_ms);
 	EXPECT_EQ(1100000000, self->c->settle_ns);
+	EXPECT_EQ(4000000000, self->c->state_wait_ns);
 	EXPECT_EQ(0, self->c->uid);
 	EXPECT_EQ(0, self->c->gid);
 	EXPECT_EQ(1500, self->c->links[0].interval_us);

@@ -44,6 +44,62 @@ static struct judge_view standby_view(unsigned int row)
 	return v;
 }
 
+/* Claims of a server that lacks calls wait, for as long as configured. */
+static void expect_held_back(struct __test_metadata *_metadata,
+			     struct judge_view v, u8 act)
+{
+	struct judge_verdict verdict;
+
+	v.behind = true;
+	v.state_wait_ns = 100;
+	v.bereft_ns = 30;
+	verdict = judge(&v);
+	EXPECT_EQ(JUDGE_WAIT, verdict.act);
+	EXPECT_EQ(JUDGE_REASON_BEHIND, verdict.reason);
+	EXPECT_EQ(70, verdict.again_ns);
+	v.bereft_ns = 100;
+	EXPECT_EQ(act, judge(&v).act);
+	v.behind = false;
+	v.bereft_ns = 0;
+	EXPECT_EQ(act, judge(&v).act);
+}
+
+TEST(who_lacks_calls_holds_back)
+{
+	struct judge_view v = standby_view(1);
+
+	v.peer.role = CTIHA_ROLE_ACTIVE;
+	expect_held_back(_metadata, v, JUDGE_CLAIM_GRANT);
+	/* The peer's daemon has died, and its module votes for us. */
+	v = standby_view(7);
+	v.peer.role = CTIHA_ROLE_STANDBY;
+	v.peer.vote_epoch = 11;
+	v.peer.report = CTIHA_REPORT_L3;
+	v.peer.position = 5;
+	expect_held_back(_metadata, v, JUDGE_CLAIM_VOTE);
+	/* It has no more than we do. */
+	v.behind = true;
+	v.state_wait_ns = 100;
+	v.position = 5;
+	EXPECT_EQ(JUDGE_CLAIM_VOTE, judge(&v).act);
+}
+
+/* To follow, and to vote for who has more, needs no calls. */
+TEST(who_lacks_calls_follows_and_votes)
+{
+	struct judge_view v = standby_view(7);
+
+	v.behind = true;
+	v.state_wait_ns = 100;
+	EXPECT_EQ(JUDGE_FOLLOW, judge(&v).act);
+	v.peer.role = CTIHA_ROLE_STANDBY;
+	v.peer.position = 5;
+	EXPECT_EQ(JUDGE_VOTE, judge(&v).act);
+	/* Though it had voted for us while its application started. */
+	v.peer.vote_epoch = 11;
+	EXPECT_EQ(JUDGE_VOTE, judge(&v).act);
+}
+
 struct row_expectation {
 	unsigned int row;
 	u8 act;

@@ -48,6 +48,7 @@ static void set_defaults(struct draft *d)
 	c->drift_ppm = 1000;
 	c->margin_ns = 5 * NS_PER_MS;
 	c->watch_ms = 500;
+	c->state_wait_ns = 2 * NS_PER_S;
 	c->quiesce_ns = 2 * NS_PER_S;
 	c->sync_port = 7788;
 	c->log_level = LOG_LEVEL_INFO;

@@ -109,6 +109,8 @@ struct config_hook {
  * @watch_ms: the daemon's longest silence before the module gives up on it
  * @settle_ns: how long L2 and L3 must both be down before that is believed;
  *             at least the arbiter's timeout and one of its intervals
+ * @state_wait_ns: how long a standby that lacks calls waits for the active one
+ *                 to come back before it serves without them
  * @quiesce_ns: time the application has to stop its work
  * @links: the crossover, then the LAN
  * @sync_port: TCP port of the state sync
@@ -133,6 +135,7 @@ struct config {
 	u64 margin_ns;
 	u32 watch_ms;
 	u64 settle_ns;
+	u64 state_wait_ns;
 	u64 quiesce_ns;
 	struct config_link links[CONFIG_LINKS];
 	struct config_arbiter arbiter;

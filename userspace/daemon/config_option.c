@@ -84,6 +84,8 @@ static const struct option root_options[] = {
 	[ROOT_SETTLE] =
 	OPT("settle", DURATION, config.settle_ns, MAY, "200ms",
 	    RANGE(NS_PER_MS, 600 * NS_PER_S)),
+	OPT("state-wait", DURATION, config.state_wait_ns, MAY, "2s",
+	    RANGE(0, 600 * NS_PER_S)),
 	OPT("quiesce", DURATION, config.quiesce_ns, MAY, "2s",
 	    RANGE(0, 60 * NS_PER_S)),
 	[ROOT_USER] =

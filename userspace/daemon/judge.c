@@ -15,7 +15,8 @@
  *   0  0  0    serve until the lease ends       never act
  *
  * Whatever links are up, a peer that is heard and acts is followed, and a peer
- * that is heard and has voted for us is succeeded. So the rows differ for a
+ * that is heard and has voted for us is succeeded, by a server that has its calls
+ * (else see holds_back()). So the rows differ for a
  * standby only where no peer is heard.
  */
 #include "daemon/judge.h"
@@ -205,12 +206,37 @@ static void judge_elected(const struct judge_view *v,
 		      v->peer.vote_epoch);
 }
 
+/*
+ * Whoever has not received all calls yet does not take them over from an active
+ * server that only stalled: the rest would be lost for a hiccup. But not for ever:
+ * some calls are better than none (e4).
+ */
+static bool holds_back(const struct judge_view *v)
+{
+	bool peer_has_more = !v->peer.heard || v->peer.position > v->position;
+
+	return v->behind && peer_has_more && v->bereft_ns < v->state_wait_ns;
+}
+
+static bool is_claim(const struct judge_verdict *verdict)
+{
+	return verdict->act == JUDGE_CLAIM_VOTE ||
+	       verdict->act == JUDGE_CLAIM_GRANT;
+}
+
+static void hold_back(const struct judge_view *v, struct judge_verdict *verdict)
+{
+	decide(verdict, JUDGE_WAIT, JUDGE_REASON_BEHIND);
+	verdict->epoch = 0;
+	verdict->again_ns = v->state_wait_ns - v->bereft_ns;
+}
+
 static void judge_idle(const struct judge_view *v,
 		       struct judge_verdict *verdict)
 {
 	if (peer_acts(v))
 		decide(verdict, JUDGE_FOLLOW, JUDGE_REASON_PEER_ACTIVE);
-	else if (elected(v) && verdict->eligible)
+	else if (elected(v) && verdict->eligible && !holds_back(v))
 		judge_elected(v, verdict);
 	else if (v->peer.heard)
 		judge_election(v, verdict);
@@ -218,6 +244,8 @@ static void judge_idle(const struct judge_view *v,
 		decide(verdict, JUDGE_WAIT, JUDGE_REASON_UNABLE);
 	else
 		judge_silence(v, verdict);
+	if (is_claim(verdict) && holds_back(v))
+		hold_back(v, verdict);
 }
 
 static u32 alarms(const struct judge_view *v, const struct judge_verdict *verdict)
@@ -298,6 +326,8 @@ const char *judge_reason_text(enum judge_reason reason)
 			"the arbiter has granted a higher epoch",
 		[JUDGE_REASON_MAY_SERVE_ALONE] =
 			"the peer may still be serving alone since we left",
+		[JUDGE_REASON_BEHIND] =
+			"this server lacks some calls; waiting for the peer that has them",
 	};
 
 	return texts[reason];

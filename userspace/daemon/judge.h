@@ -59,6 +59,9 @@ struct judge_arbiter {
  * @l1, @l2, @l3: crossover, LAN, arbiter link are up
  * @lan_lost_ns: for how long both L2 and L3 have been down
  * @settle_ns: how long that must last before it is believed
+ * @behind: we followed an active peer and lack some of its calls
+ * @bereft_ns: for how long no active peer has been heard
+ * @state_wait_ns: how long we hold back then, for whoever has them (e4)
  * @able: application alive, not in maintenance
  * @left: this server said goodbye in its last life and has not seen its peer
  *        since, so the peer may be serving alone
@@ -76,6 +79,9 @@ struct judge_view {
 	bool l3;
 	u64 lan_lost_ns;
 	u64 settle_ns;
+	bool behind;
+	u64 bereft_ns;
+	u64 state_wait_ns;
 	bool able;
 	bool left;
 	u8 order;
@@ -109,6 +115,7 @@ enum judge_reason {
 	JUDGE_REASON_FITTER,		/* nobody active: awaiting the peer's vote */
 	JUDGE_REASON_SUPERSEDED,	/* the arbiter granted a higher epoch */
 	JUDGE_REASON_MAY_SERVE_ALONE,	/* see judge_view.left */
+	JUDGE_REASON_BEHIND,		/* see judge_view.behind */
 };
 
 enum judge_alarm {

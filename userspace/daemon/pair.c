@@ -262,8 +262,28 @@ const struct app_callbacks pair_app_callbacks = {
 
 /* ---- view, verdict, report ---- */
 
+/* For how long has this been so? @since_ns remembers, 0 while it is not. */
+static u64 lasts_ns(bool so, u64 *since_ns, u64 now)
+{
+	if (!so)
+		*since_ns = 0;
+	else if (!*since_ns)
+		*since_ns = now;
+	return so ? now - *since_ns : 0;
+}
+
+/* Followed an active one, and does not hold all that it has promised. */
+static bool lacks_calls(struct pair *p)
+{
+	struct sync_status status;
+
+	sync_status(p->sync, &status);
+	return p->follow_epoch && !status.synced;
+}
+
 static struct judge_view look(struct pair *p)
 {
+	bool peer_acts = p->peer.heard && p->peer.role == CTIHA_ROLE_ACTIVE;
 	u64 now = clock_now_ns();
 	struct judge_view view = {
 		.node = p->config->node,
@@ -274,6 +294,8 @@ static struct judge_view look(struct pair *p)
 		.l2 = pair_link_up(p, CTIHA_LINK_LAN),
 		.l3 = witness_up(p->witness),
 		.settle_ns = p->config->settle_ns,
+		.behind = lacks_calls(p),
+		.state_wait_ns = p->config->state_wait_ns,
 		.able = p->application && !p->ending,
 		.left = p->memory.left,
 		.order = p->order,
@@ -295,12 +317,9 @@ static struct judge_view look(struct pair *p)
 		},
 	};
 
-	if (view.l2 || view.l3)
-		p->lan_lost_since_ns = 0;
-	else if (!p->lan_lost_since_ns)
-		p->lan_lost_since_ns = now;
-	else
-		view.lan_lost_ns = now - p->lan_lost_since_ns;
+	view.lan_lost_ns = lasts_ns(!view.l2 && !view.l3, &p->lan_lost_since_ns,
+				    now);
+	view.bereft_ns = lasts_ns(!peer_acts, &p->bereft_since_ns, now);
 	return view;
 }
 

@@ -51,6 +51,7 @@ enum pair_phase {
  * @node, @peer, @links: the heartbeat backend's last word
  * @arbiter: the arbiter's last answer; @arbiter_known: there was one
  * @lan_lost_since_ns: since when L2 and L3 have both been down, 0 if not
+ * @bereft_since_ns: since when no active peer has been heard, 0 if one is
  * @order: enum judge_order; @order_since_ns, @order_token: of it
  * @verdict: the judge's last word
  * @claim_epoch: epoch asked of the arbiter in PAIR_CLAIMING
@@ -91,6 +92,7 @@ struct pair {
 	bool arbiter_known;
 	bool application;
 	u64 lan_lost_since_ns;
+	u64 bereft_since_ns;
 	u8 order;
 	u64 order_since_ns;
 	u64 order_token;
