@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Net devices come and go; links follow.
+ * Net devices come and go; links and the fence follow.
  */
 #include <linux/ktime.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
 
+#include "fence.h"
 #include "link.h"
 #include "node.h"
 
@@ -60,6 +61,8 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 
 	if (!node)
 		return NOTIFY_DONE;
+	if (event == NETDEV_REGISTER)
+		ctiha_fence_device_add(node, dev);
 	mutex_lock(&cn->config);
 	for (i = 0; i < CTIHA_LINKS; i++) {
 		struct ctiha_link *link = ctiha_link_configured(node, i);
@@ -68,6 +71,9 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 			verdict = link_event(link, event);
 	}
 	mutex_unlock(&cn->config);
+	/* Last: what the links' end had to say has to pass it. */
+	if (event == NETDEV_UNREGISTER)
+		ctiha_fence_device_del(node, dev);
 	return verdict;
 }
 

@@ -7,6 +7,7 @@
  *   link     one heartbeat session on one net device
  *   send, receive, frame, session, mac   how frames are made and understood
  *   daemon   what the daemon commands; watch: is it alive?
+ *   fence    what leaves this server while it may not act
  *   device   net devices that come and go
  *   netlink, policy, message, notify  commands, their checks, replies, events
  */

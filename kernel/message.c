@@ -3,6 +3,7 @@
  * Netlink messages. See message.h and Documentation/netlink/specs/ctiha.yaml.
  */
 #include <net/genetlink.h>
+#include <net/ipv6.h>
 
 #include "message.h"
 #include "netlink.h"
@@ -16,6 +17,34 @@ static int end_nest(struct sk_buff *skb, struct nlattr *nest, bool failed)
 	}
 	nla_nest_end(skb, nest);
 	return 0;
+}
+
+static int put_address(struct sk_buff *skb, const struct in6_addr *address)
+{
+	if (ipv6_addr_v4mapped(address))
+		return nla_put_in_addr(skb, CTIHA_A_FENCE_ADDRESS,
+				       address->s6_addr32[3]);
+	return nla_put_in6_addr(skb, CTIHA_A_FENCE_ADDRESS, address);
+}
+
+static int put_fence(struct sk_buff *skb, const struct ctiha_fence_view *view)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_NODE_FENCE);
+	bool failed;
+	int i;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_u8(skb, CTIHA_A_FENCE_LAST_RESORT,
+			    view->last_resort) ||
+		 nla_put_u8(skb, CTIHA_A_FENCE_CLOSED, view->closed);
+	for (i = 0; i < CTIHA_FENCED_KINDS && !failed; i++)
+		failed = nla_put_u64_64bit(skb, CTIHA_A_FENCE_DROPPED_IPV4 + i,
+					   view->dropped[i],
+					   CTIHA_A_FENCE_PAD);
+	for (i = 0; i < view->count && !failed; i++)
+		failed = put_address(skb, &view->addresses[i]);
+	return end_nest(skb, nest, failed);
 }
 
 int ctiha_message_put_node(struct sk_buff *skb,
@@ -46,7 +75,8 @@ int ctiha_message_put_node(struct sk_buff *skb,
 		 nla_put_u64_64bit(skb, CTIHA_A_NODE_SYNC_POS,
 				   view->sync_pos, pad) ||
 		 nla_put_u64_64bit(skb, CTIHA_A_NODE_EVENT_SEQ,
-				   view->event_seq, pad);
+				   view->event_seq, pad) ||
+		 put_fence(skb, &view->fence);
 	return end_nest(skb, nest, failed);
 }
 

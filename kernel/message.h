@@ -11,8 +11,8 @@
 #include "notify.h"
 #include "view.h"
 
-/* Holds any one object and an event. */
-#define CTIHA_MESSAGE_SIZE	1024
+/* Holds any one object and an event; the node with its fence is the largest. */
+#define CTIHA_MESSAGE_SIZE	1536
 
 /**
  * ctiha_message_put_node() - add a node as CTIHA_A_NODE

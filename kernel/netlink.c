@@ -12,6 +12,7 @@
 #include <linux/random.h>
 #include <linux/rtnetlink.h>
 #include <net/genetlink.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 
 #include "daemon.h"
@@ -164,6 +165,66 @@ static int cmd_key_set(struct sk_buff *request, struct genl_info *info)
 	}
 	if (key)
 		memzero_explicit(nla_data(key), nla_len(key));
+	return err;
+}
+
+static int add_fence_address(struct ctiha_fence_spec *spec,
+			     const struct nlattr *attr,
+			     struct netlink_ext_ack *extack)
+{
+	if (spec->count == CTIHA_FENCE_ADDRESSES) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "fence address: at most 16 of them");
+		return -E2BIG;
+	}
+	if (nla_len(attr) == sizeof(struct in_addr))
+		ipv6_addr_set_v4mapped(nla_get_in_addr(attr),
+				       &spec->addresses[spec->count++]);
+	else
+		spec->addresses[spec->count++] = nla_get_in6_addr(attr);
+	return 0;
+}
+
+static int read_fence_spec(struct genl_info *info,
+			   struct ctiha_fence_spec *spec)
+{
+	struct nlattr *nest = info->attrs[CTIHA_A_FENCE];
+	const struct nlattr *attr;
+	int left, err = 0;
+
+	if (!nest) {
+		NL_SET_ERR_MSG(info->extack,
+			       "fence: give its addresses, or an empty nest for none");
+		return -EINVAL;
+	}
+	nla_for_each_nested(attr, nest, left) {
+		if (nla_type(attr) == CTIHA_A_FENCE_LAST_RESORT)
+			spec->last_resort = nla_get_u8(attr);
+		else
+			err = add_fence_address(spec, attr, info->extack);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int cmd_fence_set(struct sk_buff *request, struct genl_info *info)
+{
+	struct ctiha_net *cn = ctiha_net(genl_info_net(info));
+	struct ctiha_node *node = need_node(info);
+	struct ctiha_fence_spec spec = {};
+	int err;
+
+	if (!node)
+		return -ENOENT;
+	err = read_fence_spec(info, &spec);
+	if (err)
+		return err;
+	rtnl_lock();
+	mutex_lock(&cn->config);
+	err = ctiha_fence_set(node, &spec, info->extack);
+	mutex_unlock(&cn->config);
+	rtnl_unlock();
 	return err;
 }
 
@@ -445,6 +506,12 @@ static const struct genl_ops ops[] = {
 		.cmd = CTIHA_CMD_KEY_SET,
 		.doit = cmd_key_set,
 		.policy = ctiha_policy_key,
+		.maxattr = CTIHA_A_MAX,
+		.flags = GENL_UNS_ADMIN_PERM,
+	}, {
+		.cmd = CTIHA_CMD_FENCE_SET,
+		.doit = cmd_fence_set,
+		.policy = ctiha_policy_fence,
 		.maxattr = CTIHA_A_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	}, {

@@ -124,6 +124,15 @@ static void announce_peer(struct ctiha_node *node, enum ctiha_cause cause,
 	ctiha_notify_peer(node, cause, now_ns);
 }
 
+/* Did the module leave the active role, and not the daemon or a better peer? */
+static bool was_forced(const struct ctiha_lease *lease, enum ctiha_cause cause)
+{
+	return lease->role != CTIHA_ROLE_ACTIVE &&
+	       (cause == CTIHA_CAUSE_LEASE_EXPIRED ||
+		cause == CTIHA_CAUSE_DAEMON_CLOSED ||
+		cause == CTIHA_CAUSE_DAEMON_SILENT);
+}
+
 static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 			  u64 now_ns)
 {
@@ -135,6 +144,9 @@ static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 	};
 	const struct ctiha_face *told = &node->told;
 
+	ctiha_fence_follow(&node->fence, &node->lease,
+			   told->role == CTIHA_ROLE_ACTIVE &&
+			   was_forced(&node->lease, cause));
 	if (face.role == told->role && face.report == told->report &&
 	    face.epoch == told->epoch && face.vote_epoch == told->vote_epoch)
 		return;
@@ -184,6 +196,7 @@ void ctiha_node_view(const struct ctiha_node *node,
 		.sync_pos = node->sync_pos,
 		.event_seq = node->outbox.seq,
 	};
+	ctiha_fence_view(&node->fence, &view->fence, now_ns);
 }
 
 static void lease_begin(struct ctiha_node *node,
@@ -207,6 +220,7 @@ static int node_create(struct net *net, const struct ctiha_node_spec *spec)
 	raw_spin_lock_init(&node->lock);
 	ctiha_watch_init(&node->watch);
 	ctiha_notify_init(node);
+	ctiha_fence_init(&node->fence);
 	hrtimer_setup(&node->lease_timer, lease_timeout, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_HARD);
 	lease_begin(node, spec, now_ns);
@@ -309,6 +323,7 @@ void ctiha_node_free(struct ctiha_node *node)
 	ctiha_watch_exit(&node->watch);
 	hrtimer_cancel(&node->lease_timer);
 	ctiha_notify_exit(node);
+	ctiha_fence_exit(&node->fence);
 	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
 		ctiha_mac_key_free(rcu_dereference_raw(node->keys[slot]));
 	kfree(node);

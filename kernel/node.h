@@ -22,6 +22,7 @@
 
 #include <ctiha/lease.h>
 
+#include "fence.h"
 #include "notify.h"
 #include "view.h"
 #include "watch.h"
@@ -60,6 +61,7 @@ struct ctiha_face {
  * @told: own state of the last node event
  * @told_peer: the peer's state of the last peer event
  * @watch: the daemon
+ * @fence: what stops frames while this server may not act
  * @lease_timer: hard; fires at the end of the lease or before
  * @outbox: events to be sent
  * @links: by kind - 1; written under config and @lock, read under RCU or @lock
@@ -78,6 +80,7 @@ struct ctiha_node {
 	struct ctiha_face told;
 	struct ctiha_peer told_peer;
 	struct ctiha_watch watch;
+	struct ctiha_fence fence;
 	struct hrtimer lease_timer;
 	struct ctiha_outbox outbox;
 	struct ctiha_link __rcu *links[CTIHA_LINKS];

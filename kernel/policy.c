@@ -4,6 +4,7 @@
  * policy's own, because those can say neither which attribute nor what to do.
  */
 #include <linux/etherdevice.h>
+#include <linux/in6.h>
 #include <linux/time64.h>
 #include <net/netlink.h>
 
@@ -142,6 +143,31 @@ static int check_report(const struct nlattr *attr,
 	return REFUSE(extack, attr, "report: has bits that this module does not know");
 }
 
+static int check_fence_address(const struct nlattr *attr,
+			       struct netlink_ext_ack *extack)
+{
+	if (nla_len(attr) == sizeof(struct in_addr) ||
+	    nla_len(attr) == sizeof(struct in6_addr))
+		return 0;
+	return REFUSE(extack, attr, "fence address: 4 bytes for IPv4, 16 for IPv6");
+}
+
+static int check_last_resort(const struct nlattr *attr,
+			     struct netlink_ext_ack *extack)
+{
+	if (nla_get_u8(attr) <= CTIHA_LAST_RESORT_PANIC)
+		return 0;
+	return REFUSE(extack, attr, "fence last-resort: use 0 for none, 1 for reboot or 2 for panic");
+}
+
+static const struct nla_policy fence_set[CTIHA_A_FENCE_MAX + 1] = {
+	[CTIHA_A_FENCE_ADDRESS] =
+		NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_fence_address,
+				       sizeof(struct in6_addr)),
+	[CTIHA_A_FENCE_LAST_RESORT] =
+		NLA_POLICY_VALIDATE_FN(NLA_U8, check_last_resort),
+};
+
 static const struct nla_policy node_set[CTIHA_A_NODE_MAX + 1] = {
 	[CTIHA_A_NODE_ID] = NLA_POLICY_VALIDATE_FN(NLA_U8, check_node_id),
 	[CTIHA_A_NODE_PAIR] = { .type = NLA_U32 },
@@ -179,6 +205,10 @@ const struct nla_policy ctiha_policy_key[CTIHA_A_MAX + 1] = {
 	[CTIHA_A_KEY_SLOT] = NLA_POLICY_VALIDATE_FN(NLA_U8, check_slot),
 	[CTIHA_A_KEY] = NLA_POLICY_EXACT_LEN(CTIHA_KEY_LEN),
 	[CTIHA_A_KEY_SEND] = { .type = NLA_FLAG },
+};
+
+const struct nla_policy ctiha_policy_fence[CTIHA_A_MAX + 1] = {
+	[CTIHA_A_FENCE] = NLA_POLICY_NESTED(fence_set),
 };
 
 const struct nla_policy ctiha_policy_link_add[CTIHA_A_MAX + 1] = {

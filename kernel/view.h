@@ -7,11 +7,21 @@
 #define CTIHA_KERNEL_VIEW_H
 
 #include <linux/if_ether.h>
+#include <linux/in6.h>
 
 #include <ctiha/base.h>
 #include <linux/ctiha.h>
 
-/* Mirrors CTIHA_A_NODE_*. */
+/* Mirrors CTIHA_A_FENCE_*; IPv4 addresses are mapped into IPv6. */
+struct ctiha_fence_view {
+	bool closed;
+	u8 last_resort;
+	unsigned int count;
+	struct in6_addr addresses[CTIHA_FENCE_ADDRESSES];
+	u64 dropped[CTIHA_FENCED_KINDS];
+};
+
+/* Mirrors CTIHA_A_NODE_*, and the fence that is shown beside it. */
 struct ctiha_node_view {
 	u8 id;
 	u8 role;
@@ -25,6 +35,7 @@ struct ctiha_node_view {
 	u64 promise_left_ns;
 	u64 sync_pos;
 	u64 event_seq;
+	struct ctiha_fence_view fence;
 };
 
 /* Mirrors CTIHA_A_PEER_*; the node keeps its picture of the peer in it, too. */

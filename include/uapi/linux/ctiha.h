@@ -52,6 +52,8 @@
  *   NODE_SET    create the node: id, pair, lease, promise, known epoch
  *   NODE_GET    role, epoch, vote, lease left
  *   KEY_SET     set one of two key slots; a key can never be read back
+ *   FENCE_SET   the service addresses: while this server may not act, no frame
+ *               leaves it with one of them as its source
  *   LINK_ADD    start heartbeats on a net device; LINK_DEL ends them
  *   LINK_GET    one link by name, or a dump of all, with counters
  *   PEER_GET    what the peer's last heartbeat said
@@ -92,6 +94,7 @@
 #define CTIHA_INTERVAL_MAX_US	10000000
 #define CTIHA_MULTIPLIER_MIN	2
 #define CTIHA_MULTIPLIER_MAX	50
+#define CTIHA_FENCE_ADDRESSES	16
 
 /* What a server is. */
 enum ctiha_role {
@@ -140,6 +143,22 @@ enum ctiha_report {
 #define CTIHA_REPORT_KERNEL	(CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 | \
 				 CTIHA_REPORT_L2)
 
+/* What the fence drops. */
+enum ctiha_fenced {
+	CTIHA_FENCED_IPV4,	/* by its source */
+	CTIHA_FENCED_IPV6,	/* by its source */
+	CTIHA_FENCED_ARP,	/* by the sender's protocol address */
+	CTIHA_FENCED_ND,	/* neighbour advertisement, by its target */
+	CTIHA_FENCED_KINDS,
+};
+
+/* What the module does when it had to end the active role by itself. */
+enum ctiha_last_resort {
+	CTIHA_LAST_RESORT_NONE,		/* the fence is enough */
+	CTIHA_LAST_RESORT_REBOOT,	/* at once, without syncing disks */
+	CTIHA_LAST_RESORT_PANIC,	/* for whoever collects crash dumps */
+};
+
 /* Why an event was sent. */
 enum ctiha_cause {
 	CTIHA_CAUSE_NONE,
@@ -158,6 +177,7 @@ enum {
 	CTIHA_CMD_NODE_GET,
 	CTIHA_CMD_NODE_SET,
 	CTIHA_CMD_KEY_SET,
+	CTIHA_CMD_FENCE_SET,
 	CTIHA_CMD_LINK_GET,
 	CTIHA_CMD_LINK_ADD,
 	CTIHA_CMD_LINK_DEL,
@@ -183,6 +203,7 @@ enum {
 	CTIHA_A_PEER,		/* nest of CTIHA_A_PEER_* */
 	CTIHA_A_LINK,		/* nest of CTIHA_A_LINK_* */
 	CTIHA_A_EVENT,		/* nest of CTIHA_A_EVENT_*, in events only */
+	CTIHA_A_FENCE,		/* nest of CTIHA_A_FENCE_*: FENCE_SET */
 	CTIHA_A_KEY_SLOT,	/* u8: 0 or 1 */
 	CTIHA_A_KEY,		/* binary, CTIHA_KEY_LEN bytes */
 	CTIHA_A_KEY_SEND,	/* flag: seal outgoing frames with this slot */
@@ -211,6 +232,7 @@ enum {
 	CTIHA_A_NODE_REPORT,		/* u32 */
 	CTIHA_A_NODE_SYNC_POS,		/* u64 */
 	CTIHA_A_NODE_EVENT_SEQ,		/* u64: last event's sequence number */
+	CTIHA_A_NODE_FENCE,		/* nest of CTIHA_A_FENCE_* */
 	CTIHA_A_NODE_PAD,
 
 	__CTIHA_A_NODE_MAX,
@@ -271,6 +293,21 @@ enum {
 
 	__CTIHA_A_STAT_MAX,
 #define CTIHA_A_STAT_MAX (__CTIHA_A_STAT_MAX - 1)
+};
+
+enum {
+	CTIHA_A_FENCE_UNSPEC,
+	CTIHA_A_FENCE_ADDRESS,		/* 4 or 16 bytes; once for each */
+	CTIHA_A_FENCE_LAST_RESORT,	/* u8: enum ctiha_last_resort */
+	CTIHA_A_FENCE_CLOSED,		/* u8: 1 while this server may not act */
+	CTIHA_A_FENCE_DROPPED_IPV4,	/* u64: frames, since NODE_SET */
+	CTIHA_A_FENCE_DROPPED_IPV6,
+	CTIHA_A_FENCE_DROPPED_ARP,
+	CTIHA_A_FENCE_DROPPED_ND,
+	CTIHA_A_FENCE_PAD,
+
+	__CTIHA_A_FENCE_MAX,
+#define CTIHA_A_FENCE_MAX (__CTIHA_A_FENCE_MAX - 1)
 };
 
 enum {
