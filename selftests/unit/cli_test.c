@@ -365,7 +365,8 @@ TEST_F(cli, node)
 "lease left   48 ms        -\n"
 "promise left 0            -\n"
 "heard        -            3 ms ago\n"
-"says         daemon       daemon synced\n", self->out);
+"says         daemon       daemon synced\n"
+"fence        none         -\n", self->out);
 }
 
 TEST_F(cli, orders)

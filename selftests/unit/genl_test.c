@@ -130,6 +130,72 @@ TEST_F(genl, node_is_read_whole)
 	EXPECT_EQ(18, seq);
 }
 
+/* A node whose fence has one address of @len bytes, @count times. */
+static void put_fenced_node(FIXTURE_DATA(genl) *self, size_t len, int count)
+{
+	const u8 address[17] = { 192, 0, 2, 10 };
+	struct nlattr *fence;
+	int i;
+
+	put_node(self);
+	/* What follows belongs into the nest that was just closed. */
+	fence = mnl_attr_nest_start(self->nlh, CTIHA_A_NODE_FENCE);
+	mnl_attr_put_u8(self->nlh, CTIHA_A_FENCE_LAST_RESORT,
+			CTIHA_LAST_RESORT_PANIC);
+	mnl_attr_put_u8(self->nlh, CTIHA_A_FENCE_CLOSED, 1);
+	for (i = 0; i < CTIHA_FENCED_KINDS; i++)
+		mnl_attr_put_u64(self->nlh, CTIHA_A_FENCE_DROPPED_IPV4 + i,
+				 70 + i);
+	for (i = 0; i < count; i++)
+		mnl_attr_put(self->nlh, CTIHA_A_FENCE_ADDRESS, len, address);
+	mnl_attr_nest_end(self->nlh, fence);
+	mnl_attr_nest_end(self->nlh, self->nest);
+}
+
+static int read_fenced_node(FIXTURE_DATA(genl) *self, struct heartbeat_node *node)
+{
+	struct genl_message message;
+	u64 seq;
+	int ret = genl_parse(self->nlh, &message);
+
+	return ret ? ret : genl_read_node(message.attr[CTIHA_A_NODE], node, &seq);
+}
+
+TEST_F(genl, fence_is_read_whole)
+{
+	static const u8 mapped[16] = {
+		[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 10,
+	};
+	struct heartbeat_node node;
+
+	put_fenced_node(self, 4, CTIHA_FENCE_ADDRESSES);
+	ASSERT_EQ(0, read_fenced_node(self, &node));
+	EXPECT_EQ(14, node.vote_epoch);
+	EXPECT_TRUE(node.fence.exists);
+	EXPECT_TRUE(node.fence.closed);
+	EXPECT_EQ(CTIHA_LAST_RESORT_PANIC, node.fence.last_resort);
+	EXPECT_EQ(70, node.fence.dropped[CTIHA_FENCED_IPV4]);
+	EXPECT_EQ(73, node.fence.dropped[CTIHA_FENCED_ND]);
+	ASSERT_EQ(CTIHA_FENCE_ADDRESSES, node.fence.count);
+	EXPECT_EQ(0, memcmp(mapped, &node.fence.addresses[15], sizeof(mapped)));
+}
+
+TEST_F(genl, too_many_fenced_addresses_are_an_error)
+{
+	struct heartbeat_node node;
+
+	put_fenced_node(self, 16, CTIHA_FENCE_ADDRESSES + 1);
+	EXPECT_EQ(-EPROTO, read_fenced_node(self, &node));
+}
+
+TEST_F(genl, fenced_addresses_have_their_size)
+{
+	struct heartbeat_node node;
+
+	put_fenced_node(self, 5, 1);
+	EXPECT_EQ(-EPROTO, read_fenced_node(self, &node));
+}
+
 TEST_F(genl, peer_and_event_are_read_whole)
 {
 	struct genl_message message;

@@ -48,6 +48,31 @@ static const char *heard(const json_t *peer, char *text, size_t size)
 	return text;
 }
 
+/* "closed for 192.0.2.10", "open for ...", "none" */
+static const char *fence(const json_t *node, char *text, size_t size)
+{
+	const json_t *fence = json_object_get(node, "fence");
+	char addresses[200];
+
+	if (!json_array_size(json_object_get(fence, "addresses")))
+		return "none";
+	join(json_object_get(fence, "addresses"), addresses, sizeof(addresses));
+	snprintf(text, size, "%s for %s",
+		 cli_flag(fence, "closed") ? "closed" : "open", addresses);
+	return text;
+}
+
+static const char *fenced(const json_t *node, char *text, size_t size)
+{
+	const json_t *dropped = json_object_get(json_object_get(node, "fence"),
+						"dropped");
+
+	snprintf(text, size, "%lld IPv4, %lld IPv6, %lld ARP, %lld ND",
+		 cli_number(dropped, "ipv4"), cli_number(dropped, "ipv6"),
+		 cli_number(dropped, "arp"), cli_number(dropped, "nd"));
+	return text;
+}
+
 static void row(struct cli_table *t, const char *what, const char *node,
 		const char *peer)
 {
@@ -80,6 +105,9 @@ static void print(const json_t *node, const json_t *peer)
 	row(t, "heard", "-", heard(peer, b, sizeof(b)));
 	row(t, "says", join(json_object_get(node, "report"), a, sizeof(a)),
 	    join(json_object_get(peer, "report"), b, sizeof(b)));
+	row(t, "fence", fence(node, a, sizeof(a)), "");
+	if (json_object_get(node, "fence"))
+		row(t, "frames fenced", fenced(node, a, sizeof(a)), "");
 	cli_table_print(t);
 }
 
@@ -111,6 +139,7 @@ const struct cli_verb cli_verb_node = {
 "\n"
 "What the module (or the daemon, if it beats by itself) holds of this server, and\n"
 "what the peer's last heartbeat said: role, epoch, vote, lease, and the words of\n"
-"its report.\n",
+"its report. The fence drops what leaves this server with a service address as\n"
+"its source while it may not act, and counts it.\n",
 	.run = run,
 };

@@ -63,6 +63,16 @@ static const struct field node_fields[CTIHA_A_NODE_MAX + 1] = {
 	[CTIHA_A_NODE_EVENT_SEQ] = FIELD(node_fields, event_seq, OPTIONAL, ANY),
 };
 
+#define FENCE(member, limit) FIELD(heartbeat_fence, member, OPTIONAL, limit)
+#define DROPPED(name) \
+	[CTIHA_A_FENCE_DROPPED_##name] = FENCE(dropped[CTIHA_FENCED_##name], ANY)
+
+static const struct field fence_fields[CTIHA_A_FENCE_MAX + 1] = {
+	[CTIHA_A_FENCE_LAST_RESORT] = FENCE(last_resort, CTIHA_LAST_RESORT_PANIC),
+	[CTIHA_A_FENCE_CLOSED] = FLAG(heartbeat_fence, closed, NEEDED),
+	DROPPED(IPV4), DROPPED(IPV6), DROPPED(ARP), DROPPED(ND),
+};
+
 #define PEER(member, limit) FIELD(heartbeat_peer, member, OPTIONAL, limit)
 
 static const struct field peer_fields[CTIHA_A_PEER_MAX + 1] = {
@@ -188,16 +198,68 @@ static int read_object(const struct nlattr *nest, const struct field *fields,
 
 static_assert(CTIHA_A_NODE_MAX < 32 && CTIHA_A_PEER_MAX < 32 &&
 	      CTIHA_A_LINK_MAX < 32 && CTIHA_A_STAT_MAX < 32 &&
-	      CTIHA_A_EVENT_MAX < 32, "read_object() counts in 32 bits");
+	      CTIHA_A_EVENT_MAX < 32 && CTIHA_A_FENCE_MAX < 32, "read_object() counts in 32 bits");
+
+static const struct nlattr *find(const struct nlattr *nest, u16 type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nest)
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	return NULL;
+}
+
+static int read_address(const struct nlattr *attr, struct in6_addr *address)
+{
+	const void *from = mnl_attr_get_payload(attr);
+
+	switch (mnl_attr_get_payload_len(attr)) {
+	case sizeof(struct in_addr):
+		memset(address, 0, sizeof(*address));
+		memset(&address->s6_addr[10], 0xff, 2);
+		memcpy(&address->s6_addr[12], from, sizeof(struct in_addr));
+		return 0;
+	case sizeof(*address):
+		memcpy(address, from, sizeof(*address));
+		return 0;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int read_fence(const struct nlattr *nest, struct heartbeat_fence *fence)
+{
+	const struct nlattr *attr;
+	int ret = read_object(nest, fence_fields, CTIHA_A_FENCE_MAX, fence);
+
+	if (ret)
+		return ret;
+	fence->exists = true;
+	mnl_attr_for_each_nested(attr, nest) {
+		if (mnl_attr_get_type(attr) != CTIHA_A_FENCE_ADDRESS)
+			continue;
+		if (fence->count == CTIHA_FENCE_ADDRESSES)
+			return -EPROTO;
+		ret = read_address(attr, &fence->addresses[fence->count++]);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
 
 int genl_read_node(const struct nlattr *nest, struct heartbeat_node *node,
 		   u64 *event_seq)
 {
 	struct node_fields read = { .event_seq = 0 };
+	const struct nlattr *fence;
 	int ret = read_object(nest, node_fields, CTIHA_A_NODE_MAX, &read);
 
 	if (ret)
 		return ret;
+	fence = find(nest, CTIHA_A_NODE_FENCE);
+	if (fence && read_fence(fence, &read.node.fence))
+		return -EPROTO;
 	*node = read.node;
 	*event_seq = read.event_seq;
 	return 0;
@@ -213,16 +275,6 @@ int genl_read_peer(const struct nlattr *nest, struct heartbeat_peer *peer)
 	return ret;
 }
 
-static const struct nlattr *find_stats(const struct nlattr *nest)
-{
-	const struct nlattr *attr;
-
-	mnl_attr_for_each_nested(attr, nest)
-		if (mnl_attr_get_type(attr) == CTIHA_A_LINK_STATS)
-			return attr;
-	return NULL;
-}
-
 int genl_read_link(const struct nlattr *nest, struct heartbeat_link *link)
 {
 	struct heartbeat_link read = { .kind = 0 };
@@ -233,7 +285,7 @@ int genl_read_link(const struct nlattr *nest, struct heartbeat_link *link)
 		return ret;
 	if (read.kind != CTIHA_LINK_CROSSOVER && read.kind != CTIHA_LINK_LAN)
 		return -EPROTO;
-	stats = find_stats(nest);
+	stats = find(nest, CTIHA_A_LINK_STATS);
 	if (stats && read_object(stats, stat_fields, CTIHA_A_STAT_MAX,
 				 &read.stats))
 		return -EPROTO;

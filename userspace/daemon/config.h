@@ -9,6 +9,7 @@
 #define CTIHA_CONFIG_H
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -83,6 +84,14 @@ struct config_service {
 };
 
 /**
+ * config_service_address() - a service address, IPv4 mapped into IPv6
+ * @service: service
+ * @address: receives it
+ */
+void config_service_address(const struct config_service *service,
+			    struct in6_addr *address);
+
+/**
  * struct config_hook - a command to run when the role changes
  * @role: CTIHA_ROLE_ACTIVE or CTIHA_ROLE_STANDBY
  * @argv: command and arguments, NULL at the end
@@ -101,6 +110,7 @@ struct config_hook {
  * @name, @peer_name: what people call the two servers
  * @key: the pair's key
  * @backend: enum config_backend
+ * @on_fence: enum ctiha_last_resort
  * @state_dir: what must survive a reboot
  * @run_dir: sockets
  * @store_dir, @store_size: call records and how many bytes they may take
@@ -125,6 +135,7 @@ struct config {
 	char peer_name[CONFIG_NAME_LEN];
 	u8 key[CTIHA_KEY_LEN];
 	u8 backend;
+	u8 on_fence;
 	char state_dir[CONFIG_PATH_LEN];
 	char run_dir[CONFIG_PATH_LEN];
 	char store_dir[CONFIG_PATH_LEN];

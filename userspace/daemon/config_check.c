@@ -40,6 +40,18 @@ u64 config_min_promise_ns(u64 lease_ns, u32 drift_ppm, u64 margin_ns)
 	return lease_ns + drift + margin_ns;
 }
 
+void config_service_address(const struct config_service *service,
+			    struct in6_addr *address)
+{
+	if (service->family == AF_INET6) {
+		memcpy(address, service->address, sizeof(*address));
+		return;
+	}
+	memset(address, 0, sizeof(*address));
+	memset(&address->s6_addr[10], 0xff, 2);
+	memcpy(&address->s6_addr[12], service->address, sizeof(struct in_addr));
+}
+
 static int given(const struct draft *d, int a, int b)
 {
 	if (d->line[ROOT][a])

@@ -74,11 +74,11 @@ struct draft {
 /* Indexes of options that the checks across options ask for. */
 enum {
 	ROOT_KEY_FILE = 4,
-	ROOT_LEASE = 10,
-	ROOT_PROMISE = 11,
-	ROOT_SETTLE = 15,
-	ROOT_USER = 18,
-	ROOT_GROUP = 19,
+	ROOT_LEASE = 11,
+	ROOT_PROMISE = 12,
+	ROOT_SETTLE = 16,
+	ROOT_USER = 19,
+	ROOT_GROUP = 20,
 	LINK_INTERVAL = 1,
 	LINK_PEER_ADDRESS = 5,
 	ARBITER_INTERVAL = 2,

@@ -20,9 +20,45 @@ enum type {
 	DEVICE,
 	NAME,
 	PATH,
-	BACKEND,
-	LEVEL,
+	WORD,		/* one of struct words */
 	COMMAND,	/* struct config_hook, a list */
+};
+
+/**
+ * struct words - what an option may say, and what each stands for
+ * @refusal: of anything else
+ * @word: them; a NULL name ends it
+ */
+struct words {
+	const char *refusal;
+	struct {
+		const char *name;
+		u64 value;
+	} word[5];
+};
+
+static const struct words backends = {
+	"is neither 'module' nor 'packet'", {
+		{ "module", CONFIG_BACKEND_MODULE },
+		{ "packet", CONFIG_BACKEND_PACKET },
+	},
+};
+
+static const struct words last_resorts = {
+	"is none of 'none', 'reboot' and 'panic'", {
+		{ "none", CTIHA_LAST_RESORT_NONE },
+		{ "reboot", CTIHA_LAST_RESORT_REBOOT },
+		{ "panic", CTIHA_LAST_RESORT_PANIC },
+	},
+};
+
+static const struct words levels = {
+	"is none of 'error', 'warning', 'info' and 'debug'", {
+		{ "error", LOG_LEVEL_ERROR },
+		{ "warning", LOG_LEVEL_WARNING },
+		{ "info", LOG_LEVEL_INFO },
+		{ "debug", LOG_LEVEL_DEBUG },
+	},
 };
 
 /**
@@ -33,6 +69,7 @@ enum type {
  * @offset, @size: of the value in struct draft
  * @min, @max: range of numbers, in the unit read (ns for durations)
  * @unit: ns per unit of the value, for durations
+ * @words: of a WORD
  * @example: for the remedies
  */
 struct option {
@@ -44,6 +81,7 @@ struct option {
 	u64 min;
 	u64 max;
 	u64 unit;
+	const struct words *words;
 	const char *example;
 };
 
@@ -63,7 +101,9 @@ static const struct option root_options[] = {
 	OPT("peer-name", NAME, config.peer_name, MAY, "cti-b"),
 	[ROOT_KEY_FILE] =
 	OPT("key-file", PATH, key_file, MUST, "/etc/ctiha/pair.key"),
-	OPT("backend", BACKEND, config.backend, MAY, "module"),
+	OPT("backend", WORD, config.backend, MAY, "module", .words = &backends),
+	OPT("on-fence", WORD, config.on_fence, MAY, "none",
+	    .words = &last_resorts),
 	OPT("state-dir", PATH, config.state_dir, MAY, "/var/lib/ctiha"),
 	OPT("run-dir", PATH, config.run_dir, MAY, "/run/ctiha",
 	    .max = CONFIG_RUN_DIR_MAX),
@@ -92,7 +132,8 @@ static const struct option root_options[] = {
 	OPT("user", NAME, config.user, MAY, "ctiha"),
 	[ROOT_GROUP] =
 	OPT("group", NAME, config.group, MAY, "ctiha"),
-	OPT("log-level", LEVEL, config.log_level, MAY, "info"),
+	OPT("log-level", WORD, config.log_level, MAY, "info",
+	    .words = &levels),
 };
 
 static const struct option link_options[] = {
@@ -155,18 +196,6 @@ static const struct {
 		      ARRAY_SIZE(service_options) },
 	[SYNC] = { "sync", false, sync_options, ARRAY_SIZE(sync_options) },
 	[HOOK] = { "hook", true, hook_options, ARRAY_SIZE(hook_options) },
-};
-
-static const char *const backends[] = { "module", "packet" };
-
-static const struct {
-	const char *name;
-	int level;
-} levels[] = {
-	{ "error", LOG_LEVEL_ERROR },
-	{ "warning", LOG_LEVEL_WARNING },
-	{ "info", LOG_LEVEL_INFO },
-	{ "debug", LOG_LEVEL_DEBUG },
 };
 
 void config_option_grammar(struct syntax_section grammar[SECTIONS])
@@ -260,23 +289,16 @@ static const char *set_network(const char *text, void *target)
 static const char *set_word(const struct option *o, const char *text,
 			    void *target)
 {
-	int *level = target;
+	const struct words *words = o->words;
 	unsigned int i;
 
-	for (i = 0; o->type == BACKEND && i < ARRAY_SIZE(backends); i++) {
-		if (strcmp(text, backends[i]))
+	for (i = 0; i < ARRAY_SIZE(words->word) && words->word[i].name; i++) {
+		if (strcmp(text, words->word[i].name))
 			continue;
-		store(target, o->size, i);
+		store(target, o->size, words->word[i].value);
 		return NULL;
 	}
-	for (i = 0; o->type == LEVEL && i < ARRAY_SIZE(levels); i++) {
-		if (strcmp(text, levels[i].name))
-			continue;
-		*level = levels[i].level;
-		return NULL;
-	}
-	return o->type == BACKEND ? "is neither 'module' nor 'packet'" :
-		"is none of 'error', 'warning', 'info' and 'debug'";
+	return words->refusal;
 }
 
 static const char *set_text(const struct option *o, const char *text,
@@ -324,8 +346,7 @@ static const char *set_value(const struct option *o,
 	case NAME:
 	case PATH:
 		return set_text(o, st->value, target);
-	case BACKEND:
-	case LEVEL:
+	case WORD:
 		return set_word(o, st->value, target);
 	case COMMAND:
 		return set_argument(st, target);

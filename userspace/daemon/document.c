@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The words and JSON documents of node, peer, links and events. */
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "daemon/document.h"
@@ -40,6 +41,20 @@ static const char *const causes[] = {
 	[CTIHA_CAUSE_SESSION] = "session",
 	[CTIHA_CAUSE_PEER] = "peer",
 	[CTIHA_CAUSE_DEVICE] = "device",
+};
+
+static const char *const last_resorts[] = {
+	[CTIHA_LAST_RESORT_NONE] = "none",
+	[CTIHA_LAST_RESORT_REBOOT] = "reboot",
+	[CTIHA_LAST_RESORT_PANIC] = "panic",
+};
+
+/* By enum ctiha_fenced. */
+static const char *const fenced[] = {
+	[CTIHA_FENCED_IPV4] = "ipv4",
+	[CTIHA_FENCED_IPV6] = "ipv6",
+	[CTIHA_FENCED_ARP] = "arp",
+	[CTIHA_FENCED_ND] = "nd",
 };
 
 /* By bit number. */
@@ -127,6 +142,37 @@ static void put_silence(json_t *object, u64 heard_ns, u64 now_ns)
 			   (now_ns - heard_ns) / CTIHA_NS_PER_MS : 0);
 }
 
+static json_t *address_text(const struct in6_addr *address)
+{
+	bool mapped = IN6_IS_ADDR_V4MAPPED(address);
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (mapped)
+		inet_ntop(AF_INET, &address->s6_addr[12], text, sizeof(text));
+	else
+		inet_ntop(AF_INET6, address, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *document_fence(const struct heartbeat_fence *fence)
+{
+	json_t *addresses = json_array(), *dropped = json_object();
+	json_t *o = json_object();
+	size_t i;
+
+	put_flag(o, "closed", fence->closed);
+	put_text(o, "last_resort", word(last_resorts, ARRAY_SIZE(last_resorts),
+					fence->last_resort));
+	for (i = 0; i < fence->count; i++)
+		json_array_append_new(addresses,
+				      address_text(&fence->addresses[i]));
+	json_object_set_new(o, "addresses", addresses);
+	for (i = 0; i < ARRAY_SIZE(fenced); i++)
+		put_number(dropped, fenced[i], fence->dropped[i]);
+	json_object_set_new(o, "dropped", dropped);
+	return o;
+}
+
 json_t *document_node(const struct heartbeat_node *node)
 {
 	json_t *o = json_object();
@@ -147,6 +193,8 @@ json_t *document_node(const struct heartbeat_node *node)
 		   node->promise_left_ns / CTIHA_NS_PER_MS);
 	json_object_set_new(o, "report", document_report(node->report));
 	put_number(o, "sync_pos", node->sync_pos);
+	if (node->fence.exists)
+		json_object_set_new(o, "fence", document_fence(&node->fence));
 	return o;
 }
 

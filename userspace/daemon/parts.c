@@ -187,6 +187,29 @@ static bool look_first(struct pair *p, char *error, size_t size)
 	return true;
 }
 
+/* Stands before this server can become active, and stays when the daemon dies. */
+static bool build_fence(struct pair *p, char *error, size_t size)
+{
+	const struct config *c = p->config;
+	struct heartbeat_fence fence = { .last_resort = c->on_fence };
+	int err;
+
+	for (; fence.count < c->service_count; fence.count++)
+		config_service_address(&c->services[fence.count],
+				       &fence.addresses[fence.count]);
+	err = p->backend->fence(p->heartbeat, &fence);
+	if (err == -EOPNOTSUPP) {
+		log_warning("no fence: a stopped daemon keeps the service addresses (backend %s)",
+			    p->backend->name);
+		err = 0;
+	}
+	if (err)
+		snprintf(error, size, "cannot fence the service addresses: %s%s",
+			 strerror(-err), err == -EPERM && c->on_fence ?
+			 ": on-fence needs CAP_SYS_BOOT" : "");
+	return !err;
+}
+
 static bool open_heartbeat(struct pair *p, char *error, size_t size)
 {
 	const struct config *c = p->config;
@@ -205,7 +228,8 @@ static bool open_heartbeat(struct pair *p, char *error, size_t size)
 	p->heartbeat = p->backend->open(p->base, &spec, &pair_heartbeat_callbacks, p,
 					error, size);
 	explicit_bzero(spec.key, sizeof(spec.key));
-	return p->heartbeat && add_links(p, error, size) &&
+	return p->heartbeat && build_fence(p, error, size) &&
+	       add_links(p, error, size) &&
 	       look_first(p, error, size);
 }
 

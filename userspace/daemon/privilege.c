@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const cap_value_t kept[] = { CAP_NET_ADMIN, CAP_NET_RAW };
+/* The last is needed for on-fence only, and given only where that is wanted. */
+static const cap_value_t kept[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_BOOT };
 
 static bool own_directory(const struct config *config, const char *path,
 			  char *error, size_t size)
@@ -36,14 +37,15 @@ static bool become_user(const struct config *config)
 }
 
 /* What may be kept is what there is: an unprivileged start must still work. */
-static bool limit_capabilities(void)
+static bool limit_capabilities(const struct config *config)
 {
+	size_t count = ARRAY_SIZE(kept) - !config->on_fence;
 	cap_t before = cap_get_proc();
 	cap_t after = cap_init();
 	bool done = before && after;
 	size_t i;
 
-	for (i = 0; done && i < ARRAY_SIZE(kept); i++) {
+	for (i = 0; done && i < count; i++) {
 		cap_flag_value_t has = CAP_CLEAR;
 
 		done = !cap_get_flag(before, kept[i], CAP_PERMITTED, &has);
@@ -64,7 +66,7 @@ bool privilege_drop(const struct config *config, char *error, size_t error_size)
 	    !own_directory(config, config->state_dir, error, error_size) ||
 	    !own_directory(config, config->store_dir, error, error_size))
 		return false;
-	if (become_user(config) && limit_capabilities() &&
+	if (become_user(config) && limit_capabilities(config) &&
 	    !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return true;
 	snprintf(error, error_size,

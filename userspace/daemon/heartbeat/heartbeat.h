@@ -10,6 +10,7 @@
 #define CTIHA_HEARTBEAT_H
 
 #include <net/if.h>
+#include <netinet/in.h>
 
 #include <ctiha/base.h>
 #include <ctiha/lease.h>
@@ -19,7 +20,25 @@
 
 struct event_base;
 
-/* Mirrors CTIHA_A_NODE_*. */
+/**
+ * struct heartbeat_fence - what keeps a server that may not act quiet
+ * @exists: false for the packet backend, which has none
+ * @closed: frames of service addresses are dropped now
+ * @last_resort: enum ctiha_last_resort
+ * @count: of @addresses
+ * @addresses: IPv4 ones mapped into IPv6
+ * @dropped: frames, by enum ctiha_fenced
+ */
+struct heartbeat_fence {
+	bool exists;
+	bool closed;
+	u8 last_resort;
+	u8 count;
+	struct in6_addr addresses[CTIHA_FENCE_ADDRESSES];
+	u64 dropped[CTIHA_FENCED_KINDS];
+};
+
+/* Mirrors CTIHA_A_NODE_*, and the fence that is shown beside it. */
 struct heartbeat_node {
 	u8 id;
 	u8 role;
@@ -32,6 +51,7 @@ struct heartbeat_node {
 	u64 lease_left_ns;
 	u64 promise_left_ns;
 	u64 sync_pos;
+	struct heartbeat_fence fence;
 };
 
 /* Mirrors CTIHA_A_PEER_*. */
@@ -134,6 +154,8 @@ struct heartbeat;
  *        failure with the reason and the remedy in @error.
  * @close: detach without LEAVE: the peer sees a dead daemon; not to be called
  *         from inside a callback
+ * @fence: put @addresses behind the fence, choose @last_resort. 0; -EOPNOTSUPP if
+ *         there can be none; another negative errno
  * @link_add, @link_del: 0 or -errno
  * @report: what the next heartbeats carry, and the daemon's sign of life;
  *          call it more often than watch_ms. 0 or -errno
@@ -150,6 +172,7 @@ struct heartbeat_backend {
 				  const struct heartbeat_callbacks *callbacks,
 				  void *arg, char *error, size_t error_size);
 	void (*close)(struct heartbeat *hb);
+	int (*fence)(struct heartbeat *hb, const struct heartbeat_fence *fence);
 	int (*link_add)(struct heartbeat *hb,
 			const struct heartbeat_link_spec *spec);
 	int (*link_del)(struct heartbeat *hb, const char *name);

@@ -130,6 +130,7 @@ const struct heartbeat_backend heartbeat_module = {
 	.name = "module",
 	.open = module_open,
 	.close = module_close,
+	.fence = module_node_fence,
 	.link_add = module_link_add,
 	.link_del = module_link_del,
 	.report = module_node_report,

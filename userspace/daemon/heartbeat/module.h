@@ -96,6 +96,7 @@ int module_node_activate(struct heartbeat *hb, u64 epoch, u64 granted_ns);
 int module_node_renew(struct heartbeat *hb, u64 epoch, u64 granted_ns);
 int module_node_yield(struct heartbeat *hb);
 int module_node_leave(struct heartbeat *hb);
+int module_node_fence(struct heartbeat *hb, const struct heartbeat_fence *fence);
 
 /* module_link.c: links, which come back when their device does. */
 

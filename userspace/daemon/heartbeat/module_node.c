@@ -118,6 +118,32 @@ int module_node_open(struct module *m, const struct heartbeat_node_spec *spec)
 	return ret;
 }
 
+/* The fence. */
+
+static void put_fence_address(struct nlmsghdr *nlh, const struct in6_addr *address)
+{
+	if (IN6_IS_ADDR_V4MAPPED(address))
+		mnl_attr_put(nlh, CTIHA_A_FENCE_ADDRESS, sizeof(struct in_addr),
+			     &address->s6_addr[12]);
+	else
+		mnl_attr_put(nlh, CTIHA_A_FENCE_ADDRESS, sizeof(*address),
+			     address);
+}
+
+int module_node_fence(struct heartbeat *hb, const struct heartbeat_fence *fence)
+{
+	struct module *m = (struct module *)hb;
+	struct nlmsghdr *nlh = genl_begin(m->request, CTIHA_CMD_FENCE_SET);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_FENCE);
+	unsigned int i;
+
+	mnl_attr_put_u8(nlh, CTIHA_A_FENCE_LAST_RESORT, fence->last_resort);
+	for (i = 0; i < fence->count; i++)
+		put_fence_address(nlh, &fence->addresses[i]);
+	mnl_attr_nest_end(nlh, nest);
+	return genl_call(m->request, NULL, NULL);
+}
+
 /* The role. */
 
 /*

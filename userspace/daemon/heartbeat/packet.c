@@ -482,6 +482,14 @@ static int packet_leave(struct heartbeat *hb)
 	return 0;
 }
 
+/* A stopped process stops nothing. */
+static int packet_fence(struct heartbeat *hb, const struct heartbeat_fence *fence)
+{
+	(void)hb;
+	(void)fence;
+	return -EOPNOTSUPP;
+}
+
 static int packet_snapshot(struct heartbeat *hb,
 			   struct heartbeat_snapshot *snap)
 {
@@ -497,6 +505,7 @@ const struct heartbeat_backend heartbeat_packet = {
 	.name = "packet",
 	.open = packet_open,
 	.close = packet_close,
+	.fence = packet_fence,
 	.link_add = packet_link_add,
 	.link_del = packet_link_del,
 	.report = packet_report,
