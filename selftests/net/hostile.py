@@ -187,6 +187,67 @@ def flood(args):
     return args.count
 
 
+# ---- service addresses -------------------------------------------------------
+
+def announcement(mac, address):
+    """Gratuitous ARP, or an unsolicited neighbour advertisement, as a frame."""
+    if ":" not in address:
+        ip = socket.inet_aton(address)
+        arp = struct.pack(">HHBBH", 1, 0x0800, 6, 4, 2)
+        return (b"\xff" * 6 + mac + struct.pack(">H", 0x0806) + arp +
+                mac + ip + mac + ip)
+    ip = socket.inet_pton(socket.AF_INET6, address)
+    to = socket.inet_pton(socket.AF_INET6, "ff02::1")
+    # Its own address is another one: it is the target that claims.
+    source = b"\xfe\x80" + bytes(6) + mac[:3] + b"\xff\xfe" + mac[3:]
+    body = struct.pack(">BBHI", 136, 0, 0, 0x20000000) + ip + b"\x02\x01" + mac
+    total = source + to + struct.pack(">II", len(body), 58) + body
+    check = sum(struct.unpack(f">{len(total) // 2}H", total))
+    while check >> 16:
+        check = (check & 0xFFFF) + (check >> 16)
+    body = body[:2] + struct.pack(">H", ~check & 0xFFFF) + body[4:]
+    head = struct.pack(">IHBB", 6 << 28, len(body), 58, 255) + source + to
+    return b"\x33\x33\0\0\0\x01" + mac + struct.pack(">H", 0x86DD) + head + body
+
+
+def announce(args):
+    """By a packet socket, as a daemon does that was too late."""
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    tap.bind((args.device, 0))
+    frame = announcement(tap.getsockname()[4], args.address)
+    try:
+        tap.send(frame)
+    except OSError:
+        pass    # the fence tells the sender
+    return 1
+
+
+def claims(args):
+    """Frames of that hardware address which hold a service address as a claim.
+
+    Until killed. A frame that asks for the address (ARP request from another
+    one) holds it as well, but not as the sender.
+    """
+    mac = bytes.fromhex(args.mac.replace(":", ""))
+    ipv4 = socket.inet_aton(args.ipv4)
+    ipv6 = socket.inet_pton(socket.AF_INET6, args.ipv6)
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
+                        socket.htons(ETH_P_ALL))
+    tap.bind((args.device, ETH_P_ALL))
+    with open(args.record, "w", encoding="ascii", buffering=1) as record:
+        while True:
+            frame = tap.recv(65536)
+            kind = frame[12:14]
+            claimed = (
+                kind == b"\x08\x00" and frame[26:30] == ipv4 or
+                kind == b"\x08\x06" and frame[28:32] == ipv4 or
+                kind == b"\x86\xdd" and frame[22:38] == ipv6 or
+                kind == b"\x86\xdd" and frame[54:55] == b"\x88" and
+                frame[62:78] == ipv6)
+            if frame[6:12] == mac and claimed:
+                record.write(frame.hex() + "\n")
+
+
 # ---- state sync --------------------------------------------------------------
 
 def connect(args, wait=5.0):
@@ -495,6 +556,8 @@ def parser():
     sub = mode(replay, "device", "record")
     sub.add_argument("--seconds", type=float, default=0)
     mode(forge, "kind", "device", "record", "key")
+    mode(announce, "device", "address")
+    mode(claims, "device", "mac", "ipv4", "ipv6", "record")
     sub = mode(flood, "device", "record")
     sub.add_argument("--seconds", type=float, default=5)
     sub.add_argument("--count", type=int, default=200000)
