@@ -67,7 +67,7 @@ service {{
 }}
 """
 
-TIMES = {"interval": "10ms", "multiplier": 3, "lease": "45ms", "promise": "51ms",
+TIMES = {"interval": "10ms", "multiplier": 3, "lease": "50ms", "promise": "57ms",
          "watch": "1s", "arbiter_timeout": "100ms"}
 
 SLOW_TIMES = {"interval": "50ms", "multiplier": 5, "lease": "800ms",
