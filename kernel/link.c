@@ -2,9 +2,11 @@
 /*
  * A link: from LINK_ADD to LINK_DEL, or to the end of its net device.
  *
- * Timers, both soft: the tick, which sends; the detection of silence, which
- * judges. softirqs run in the order of their numbers, so on one CPU frames that
- * wait are received before the judge looks (NET_RX before HRTIMER).
+ * Timers: the tick, which sends, hard where the device allows it, so that no
+ * softirq load and no SCHED_FIFO hog delays a heartbeat; the detection of silence,
+ * which judges, soft. softirqs run in the order of their numbers, so on one CPU
+ * frames that wait are received before the judge looks (NET_RX before HRTIMER); if
+ * no softirq runs, it is this server that stalls, and no verdict is given.
  */
 #include <linux/if_arp.h>
 #include <linux/ktime.h>
@@ -14,6 +16,7 @@
 
 #include "link.h"
 #include "node.h"
+#include "transmit.h"
 
 /* A timer this late shows that we stalled; the peer gets the benefit of it. */
 #define LATE_NS		(1 * CTIHA_NS_PER_MS)
@@ -86,9 +89,15 @@ void ctiha_link_drop(struct ctiha_link *link, enum ctiha_diag diag, u64 random)
 	ctiha_session_drop(&link->session, diag, random);
 }
 
+static enum hrtimer_mode tick_mode(const struct ctiha_link *link)
+{
+	return link->beat == CTIHA_BEAT_SOFTIRQ ? HRTIMER_MODE_REL_SOFT :
+						  HRTIMER_MODE_REL_HARD;
+}
+
 void ctiha_link_tick(struct ctiha_link *link)
 {
-	hrtimer_start(&link->tick, 0, HRTIMER_MODE_REL_SOFT);
+	hrtimer_start(&link->tick, 0, tick_mode(link));
 }
 
 void ctiha_link_watch(struct ctiha_link *link)
@@ -98,20 +107,46 @@ void ctiha_link_watch(struct ctiha_link *link)
 			HRTIMER_MODE_ABS_SOFT);
 }
 
+static void beat_in_thread(struct kthread_work *work)
+{
+	struct ctiha_link *link = container_of(work, struct ctiha_link,
+					       beat_work);
+
+	local_bh_disable();
+	ctiha_link_send(link, CTIHA_FRAME_HEARTBEAT);
+	local_bh_enable();
+}
+
+static void beat(struct ctiha_link *link)
+{
+	switch (link->beat) {
+	case CTIHA_BEAT_IRQ:
+		ctiha_link_send_irq(link);
+		break;
+	case CTIHA_BEAT_THREAD:
+		kthread_queue_work(link->node->beater, &link->beat_work);
+		break;
+	default:
+		ctiha_link_send(link, CTIHA_FRAME_HEARTBEAT);
+	}
+}
+
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
 	struct ctiha_link *link = container_of(timer, struct ctiha_link, tick);
 	enum hrtimer_restart restart = HRTIMER_NORESTART;
 	struct ctiha_node *node = link->node;
 	unsigned long flags;
+	u64 beats;
 
-	ctiha_link_send(link, CTIHA_FRAME_HEARTBEAT);
-
+	beat(link);
 	raw_spin_lock_irqsave(&node->lock, flags);
 	/* An ATTACH may have started it anew while it ran. */
 	if (!link->gone && !node->quiet && !hrtimer_is_queued(timer)) {
-		hrtimer_forward_now(timer, ns_to_ktime(CTIHA_NS_PER_US *
+		beats = hrtimer_forward_now(timer, ns_to_ktime(CTIHA_NS_PER_US *
 				ctiha_session_agreed_us(&link->session)));
+		/* More than one: it is us who stalled. */
+		link->stats[CTIHA_A_STAT_MISSED] += beats - 1;
 		restart = HRTIMER_RESTART;
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -202,6 +237,14 @@ static int check_free(struct ctiha_node *node,
 	return 0;
 }
 
+static enum ctiha_beat choose_beat(const struct net_device *dev)
+{
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		return CTIHA_BEAT_THREAD;
+	return ctiha_transmit_from_irq(dev) ? CTIHA_BEAT_IRQ :
+					      CTIHA_BEAT_SOFTIRQ;
+}
+
 static struct ctiha_link *link_create(struct ctiha_node *node,
 				      struct net_device *dev,
 				      const struct ctiha_link_spec *spec)
@@ -219,8 +262,9 @@ static struct ctiha_link *link_create(struct ctiha_node *node,
 	link->kind = spec->kind;
 	ctiha_session_init(&link->session, spec->interval_us, spec->multiplier,
 			   get_random_u64());
-	hrtimer_setup(&link->tick, tick, CLOCK_MONOTONIC,
-		      HRTIMER_MODE_REL_SOFT);
+	link->beat = choose_beat(dev);
+	kthread_init_work(&link->beat_work, beat_in_thread);
+	hrtimer_setup(&link->tick, tick, CLOCK_MONOTONIC, tick_mode(link));
 	hrtimer_setup(&link->detect, detect, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_SOFT);
 	link->receiver.type = htons(CTIHA_ETHERTYPE);
@@ -287,6 +331,7 @@ void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
 	/* Waits for everyone who found it before, receivers and senders alike. */
 	dev_remove_pack(&link->receiver);
 	hrtimer_cancel(&link->tick);
+	kthread_cancel_work_sync(&link->beat_work);
 	hrtimer_cancel(&link->detect);
 	netdev_put(link->dev, &link->tracker);
 	kfree(link);

@@ -6,6 +6,7 @@
 #define CTIHA_KERNEL_LINK_H
 
 #include <linux/hrtimer.h>
+#include <linux/kthread.h>
 #include <linux/netdevice.h>
 #include <linux/spinlock.h>
 
@@ -13,6 +14,19 @@
 
 #include "node.h"
 #include "view.h"
+
+/* Where the tick sends: see send.c. */
+enum ctiha_beat {
+	CTIHA_BEAT_SOFTIRQ,	/* any Ethernet device */
+	CTIHA_BEAT_IRQ,		/* in the tick's hard interrupt */
+	CTIHA_BEAT_THREAD,	/* SCHED_FIFO: PREEMPT_RT */
+};
+
+/* Bits of ctiha_link.tx_flags. */
+enum {
+	LINK_SENDING,	/* between a sequence number and the frame's leaving */
+	LINK_WANTED,	/* an interrupt found it so: send once more */
+};
 
 /* What a LINK_ADD asks for. */
 struct ctiha_link_spec {
@@ -30,9 +44,12 @@ struct ctiha_link_spec {
  * @dev: net device, held
  * @tracker: of @dev
  * @receiver: hands us the device's frames of our EtherType
- * @tick: soft; sends a heartbeat per interval
+ * @beat: enum ctiha_beat
+ * @tick: sends a heartbeat per interval; hard unless @beat is CTIHA_BEAT_SOFTIRQ
+ * @beat_work: sends it, for CTIHA_BEAT_THREAD
  * @detect: soft; fires at the session's deadline or before
- * @tx_lock: held from taking a sequence number until the frame has left
+ * @tx_lock: softirqs and processes send one at a time
+ * @tx_flags: interrupts, too
  * @name: "crossover", "lan"
  * @kind: enum ctiha_link_kind
  * @peer_mac: where frames go
@@ -50,9 +67,12 @@ struct ctiha_link {
 	struct net_device *dev;
 	netdevice_tracker tracker;
 	struct packet_type receiver;
+	u8 beat;
 	struct hrtimer tick;
+	struct kthread_work beat_work;
 	struct hrtimer detect;
 	spinlock_t tx_lock;	/* order of a link's frames */
+	unsigned long tx_flags;
 	char name[CTIHA_LINK_NAME_LEN];
 	u8 kind;
 	u8 peer_mac[ETH_ALEN];
@@ -180,6 +200,15 @@ int ctiha_link_receive(struct sk_buff *skb, struct net_device *dev,
  * Context: bottom halves off, RCU read side, no locks held.
  */
 void ctiha_link_send(struct ctiha_link *link, enum ctiha_frame_type type);
+
+/**
+ * ctiha_link_send_irq() - send a heartbeat now, from the tick
+ * @link: link whose device ctiha_transmit_from_irq()
+ *
+ * If the device is busy with what was interrupted, a softirq sends it.
+ * Context: hard interrupt, no locks held.
+ */
+void ctiha_link_send_irq(struct ctiha_link *link);
 
 /**
  * ctiha_link_send_all() - send one frame on every link now

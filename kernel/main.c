@@ -5,7 +5,7 @@
  *
  *   node     this server: role, epoch, vote, lease; one per network namespace
  *   link     one heartbeat session on one net device
- *   send, receive, frame, session, mac   how frames are made and understood
+ *   send, transmit, receive, frame, session, mac   how frames are made and understood
  *   daemon   what the daemon commands; watch: is it alive?
  *   fence    what leaves this server while it may not act
  *   device   net devices that come and go

@@ -6,7 +6,9 @@
  * busy softirq nor a busy daemon prolongs it.
  */
 #include <linux/bottom_half.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "link.h"
@@ -207,14 +209,35 @@ static void lease_begin(struct ctiha_node *node,
 	node->pair = spec->pair;
 }
 
+/* On PREEMPT_RT no interrupt can send: a thread above all softirqs does. */
+static int beater_create(struct ctiha_node *node)
+{
+	struct kthread_worker *beater;
+
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		return 0;
+	beater = kthread_create_worker(0, "ctiha");
+	if (IS_ERR(beater))
+		return PTR_ERR(beater);
+	sched_set_fifo(beater->task);
+	node->beater = beater;
+	return 0;
+}
+
 static int node_create(struct net *net, const struct ctiha_node_spec *spec)
 {
 	struct ctiha_node *node = kzalloc(sizeof(*node), GFP_KERNEL);
 	u64 now_ns = ktime_get_ns();
 	unsigned long flags;
+	int err;
 
 	if (!node)
 		return -ENOMEM;
+	err = beater_create(node);
+	if (err) {
+		kfree(node);
+		return err;
+	}
 	node->net = net;
 	node->send_slot = -1;
 	raw_spin_lock_init(&node->lock);
@@ -320,6 +343,8 @@ void ctiha_node_free(struct ctiha_node *node)
 
 	if (!node)
 		return;
+	if (node->beater)
+		kthread_destroy_worker(node->beater);
 	ctiha_watch_exit(&node->watch);
 	hrtimer_cancel(&node->lease_timer);
 	ctiha_notify_exit(node);

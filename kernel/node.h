@@ -30,6 +30,7 @@
 #define CTIHA_LINKS		2	/* one of each enum ctiha_link_kind */
 
 struct ctiha_mac_key;
+struct kthread_worker;
 
 /* What a NODE_SET asks for. */
 struct ctiha_node_spec {
@@ -62,6 +63,7 @@ struct ctiha_face {
  * @told_peer: the peer's state of the last peer event
  * @watch: the daemon
  * @fence: what stops frames while this server may not act
+ * @beater: SCHED_FIFO thread that sends, on PREEMPT_RT only
  * @lease_timer: hard; fires at the end of the lease or before
  * @outbox: events to be sent
  * @links: by kind - 1; written under config and @lock, read under RCU or @lock
@@ -81,6 +83,7 @@ struct ctiha_node {
 	struct ctiha_peer told_peer;
 	struct ctiha_watch watch;
 	struct ctiha_fence fence;
+	struct kthread_worker *beater;
 	struct hrtimer lease_timer;
 	struct ctiha_outbox outbox;
 	struct ctiha_link __rcu *links[CTIHA_LINKS];

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sending heartbeats, past the queueing discipline: bulk traffic on the same
- * device must not delay them.
+ * Sending heartbeats: from softirq and process context, and from the hard interrupt
+ * of the tick where the device allows it (transmit.h).
+ *
+ * The frames of a link leave one at a time, in the order of their numbers, or the
+ * peer takes them for replays. Softirqs and processes wait for each other by
+ * link->tx_lock. An interrupt cannot wait: it finds LINK_SENDING set, leaves
+ * LINK_WANTED behind, and whoever is sending sends once more.
  */
 #include <linux/ktime.h>
 #include <linux/netdevice.h>
@@ -10,6 +15,7 @@
 
 #include "link.h"
 #include "node.h"
+#include "transmit.h"
 
 /* All but the session's part. */
 static void describe(const struct ctiha_link *link, enum ctiha_frame_type type,
@@ -75,17 +81,8 @@ static struct sk_buff *envelope(const struct ctiha_link *link)
 	return skb;
 }
 
-/* A full transmit ring leaves the frame to the queueing discipline. */
-static bool transmit(struct sk_buff *skb)
-{
-	int ret = __dev_direct_xmit(skb, 0);
-
-	if (!dev_xmit_complete(ret))
-		ret = dev_queue_xmit(skb);
-	return !net_xmit_eval(ret);
-}
-
-static void send_now(struct ctiha_link *link, enum ctiha_frame_type type)
+/* Return: a frame ready to leave; NULL if nothing is to be said, or no memory. */
+static struct sk_buff *make(struct ctiha_link *link, enum ctiha_frame_type type)
 {
 	struct ctiha_node *node = link->node;
 	int slot = READ_ONCE(node->send_slot);
@@ -94,16 +91,45 @@ static void send_now(struct ctiha_link *link, enum ctiha_frame_type type)
 
 	if (!skb) {
 		ctiha_link_count(link, CTIHA_A_STAT_TX_FAILED);
-		return;
+		return NULL;
 	}
 	if (!compose(link, type, &frame)) {
-		kfree_skb(skb);
-		return;
+		dev_kfree_skb_any(skb);
+		return NULL;
 	}
 	ctiha_frame_seal((void *)skb_network_header(skb), &frame, slot,
 			 rcu_dereference(node->keys[slot]));
-	ctiha_link_count(link, transmit(skb) ? CTIHA_A_STAT_TX :
-					       CTIHA_A_STAT_TX_FAILED);
+	return skb;
+}
+
+static void count_sent(struct ctiha_link *link, bool taken)
+{
+	ctiha_link_count(link, taken ? CTIHA_A_STAT_TX : CTIHA_A_STAT_TX_FAILED);
+}
+
+/* Only an interrupt elsewhere can hold it, and not for long. */
+static void claim(struct ctiha_link *link)
+{
+	while (test_and_set_bit(LINK_SENDING, &link->tx_flags))
+		cpu_relax();
+}
+
+static void release(struct ctiha_link *link)
+{
+	clear_bit_unlock(LINK_SENDING, &link->tx_flags);
+	/* Pairs with ctiha_link_send_irq(): it wants before it tries. */
+	smp_mb__after_atomic();
+}
+
+static void send_one(struct ctiha_link *link, enum ctiha_frame_type type)
+{
+	struct sk_buff *skb;
+
+	claim(link);
+	skb = make(link, type);
+	if (skb)
+		count_sent(link, ctiha_transmit(skb));
+	release(link);
 }
 
 void ctiha_link_send(struct ctiha_link *link, enum ctiha_frame_type type)
@@ -111,11 +137,48 @@ void ctiha_link_send(struct ctiha_link *link, enum ctiha_frame_type type)
 	if (!netif_running(link->dev))
 		return;
 	rcu_read_lock();
-	/* Two senders at once must not overtake each other: see replays. */
 	spin_lock(&link->tx_lock);
-	send_now(link, type);
+	send_one(link, type);
+	while (test_and_clear_bit(LINK_WANTED, &link->tx_flags))
+		send_one(link, CTIHA_FRAME_HEARTBEAT);
 	spin_unlock(&link->tx_lock);
 	rcu_read_unlock();
+}
+
+static struct sk_buff *make_heartbeat(void *link)
+{
+	return make(link, CTIHA_FRAME_HEARTBEAT);
+}
+
+/* A softirq sends it, as soon as there is one. */
+static void defer(struct ctiha_link *link)
+{
+	struct ctiha_node *node = link->node;
+
+	raw_spin_lock(&node->lock);
+	link->stats[CTIHA_A_STAT_DEFERRED]++;
+	ctiha_notify_beat(node);
+	raw_spin_unlock(&node->lock);
+}
+
+void ctiha_link_send_irq(struct ctiha_link *link)
+{
+	int err;
+
+	if (!netif_running(link->dev))
+		return;
+	set_bit(LINK_WANTED, &link->tx_flags);
+	if (test_and_set_bit(LINK_SENDING, &link->tx_flags))
+		return;
+	clear_bit(LINK_WANTED, &link->tx_flags);
+	rcu_read_lock();
+	err = ctiha_transmit_irq(link->dev, make_heartbeat, link);
+	rcu_read_unlock();
+	release(link);
+	if (err == -EBUSY)
+		defer(link);
+	else if (err != -ENODATA)
+		count_sent(link, !err);
 }
 
 void ctiha_link_send_all(struct ctiha_node *node, enum ctiha_frame_type type)

@@ -75,6 +75,8 @@ static const char *const stats[CTIHA_A_STAT_MAX + 1] = {
 	[CTIHA_A_STAT_FORGED] = "forged",
 	[CTIHA_A_STAT_FOREIGN] = "foreign",
 	[CTIHA_A_STAT_REPLAYED] = "replayed",
+	[CTIHA_A_STAT_MISSED] = "missed",
+	[CTIHA_A_STAT_DEFERRED] = "deferred",
 };
 
 static const char *word(const char *const words[], size_t count, u8 i)

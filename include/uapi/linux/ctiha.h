@@ -289,6 +289,8 @@ enum {
 	CTIHA_A_STAT_FORGED,		/* check code wrong */
 	CTIHA_A_STAT_FOREIGN,		/* another pair, link or own node id */
 	CTIHA_A_STAT_REPLAYED,		/* old sequence number or incarnation */
+	CTIHA_A_STAT_MISSED,		/* ticks: this server stalled */
+	CTIHA_A_STAT_DEFERRED,		/* ticks left to a softirq: device busy */
 	CTIHA_A_STAT_PAD,
 
 	__CTIHA_A_STAT_MAX,

@@ -220,6 +220,7 @@ static void tick(struct packet_link *link, u64 now)
 	if (now < link->tick_ns)
 		return;
 	missed = (now - link->tick_ns) / period_ns(link);
+	link->stats.count[CTIHA_A_STAT_MISSED] += missed;
 	if (missed)
 		count_skipped(link, missed, now);
 	link->tick_ns += (missed + 1) * period_ns(link);
