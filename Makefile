@@ -33,7 +33,7 @@ include userspace/programs.mk
 include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
-.PHONY: all help module userspace install demo check unit clean dependencies
+.PHONY: all help module userspace install demo bench-hog check unit clean dependencies
 
 all: module userspace
 
@@ -48,6 +48,7 @@ help:
 	@echo 'make check-net       network scenarios, native, packet backend'
 	@echo 'make check-vm        network scenarios with the module, in a VM'
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
+	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
 
@@ -121,3 +122,8 @@ clean:
 demo:
 	scripts/dependencies build demo
 	scripts/demo
+
+# ---- benchmarks -----------------------------------------------------------
+
+bench-hog: userspace build-test-module
+	scripts/in-netns /usr/bin/python3 selftests/bench/hog.py

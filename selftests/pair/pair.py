@@ -230,7 +230,8 @@ class Pair:
             os.path.join(HERE, "guest.sh"),
             load=["virtio_blk", "ext4", self._module()],
             binaries=[os.path.join(BIN, name)
-                      for name in ("ctihad", "ctiha", "ctiha-load")],
+                      for name in ("ctihad", "ctiha", "ctiha-load")] +
+            [shutil.which("chrt")],
             files=files)
 
     def native(self, host, *command, **keywords):
