@@ -12,7 +12,7 @@
  *
  * Frames of others that this server bridges or routes pass: they are not its own.
  * Not seen are packet sockets that bypass the queueing discipline
- * (PACKET_QDISC_BYPASS) and XDP: Documentation/operations.rst says so.
+ * (PACKET_QDISC_BYPASS) and XDP: Documentation/takeover.rst says so.
  *
  * Timers: one, the last resort.
  */
@@ -308,7 +308,8 @@ static int post_add_all(struct ctiha_node *node, struct netlink_ext_ack *extack)
 
 void ctiha_fence_device_add(struct ctiha_node *node, struct net_device *dev)
 {
-	if (list_empty(&node->fence.posts))
+	/* Not by the posts: there may have been no device yet. */
+	if (!rcu_access_pointer(node->fence.list))
 		return;
 	if (post_add(node, dev))
 		net_err_ratelimited("ctiha: %s: cannot be fenced: take it down or repeat FENCE_SET\n",
