@@ -28,6 +28,17 @@ static void speak(struct ctiha_node *node)
 	}
 }
 
+/* The peer relies on a gasp: there is no way back from it. */
+static int check_alive(const struct ctiha_node *node,
+		       struct netlink_ext_ack *extack)
+{
+	if (node->last_words == CTIHA_LAST_WORDS_NONE)
+		return 0;
+	NL_SET_ERR_MSG(extack,
+		       "this system is going down, and has told the peer so: wait for its next start");
+	return -ESHUTDOWN;
+}
+
 int ctiha_daemon_attach(struct ctiha_node *node, u32 portid, u64 silence_ns,
 			struct netlink_ext_ack *extack)
 {
@@ -36,8 +47,10 @@ int ctiha_daemon_attach(struct ctiha_node *node, u32 portid, u64 silence_ns,
 	int err;
 
 	ctiha_node_settle(node, now_ns);
-	err = ctiha_watch_attach(&node->watch, portid, silence_ns, now_ns,
-				 extack);
+	err = check_alive(node, extack);
+	if (!err)
+		err = ctiha_watch_attach(&node->watch, portid, silence_ns,
+					 now_ns, extack);
 	if (!err) {
 		speak(node);
 		ctiha_node_announce(node, CTIHA_CAUSE_COMMAND, now_ns);
@@ -160,12 +173,8 @@ static int fall_quiet(struct ctiha_node *node, u32 portid,
 
 	ctiha_node_settle(node, now_ns);
 	err = ctiha_watch_call(&node->watch, portid, now_ns, extack);
-	if (!err) {
-		ctiha_watch_detach(&node->watch);
-		ctiha_lease_yield(&node->lease, now_ns);
-		node->report = 0;
-		node->quiet = true;
-	}
+	if (!err)
+		ctiha_node_fall_quiet(node, now_ns);
 	ctiha_node_unlock(node, flags);
 	return err;
 }

@@ -20,7 +20,7 @@ struct ctiha_node;
  * @silence_ns: longest silence allowed
  * @extack: see above
  *
- * Return: 0, or -EBUSY while another one is alive.
+ * Return: 0; -EBUSY while another one is alive; -ESHUTDOWN after the last gasp.
  */
 int ctiha_daemon_attach(struct ctiha_node *node, u32 portid, u64 silence_ns,
 			struct netlink_ext_ack *extack);

@@ -21,7 +21,8 @@ CHECK_OFFSET(node, 7);
 CHECK_OFFSET(pair, 8);
 CHECK_OFFSET(interval_us, 12);
 CHECK_OFFSET(role, 16);
-CHECK_OFFSET(reserved, 17);
+CHECK_OFFSET(last_words, 17);
+CHECK_OFFSET(reserved, 18);
 CHECK_OFFSET(report, 20);
 CHECK_OFFSET(my_discr, 24);
 CHECK_OFFSET(your_discr, 32);
@@ -50,6 +51,7 @@ void ctiha_frame_seal(struct ctiha_wire_frame *wire,
 	wire->pair = cpu_to_be32(frame->pair);
 	wire->interval_us = cpu_to_be32(frame->interval_us);
 	wire->role = frame->role;
+	wire->last_words = frame->last_words;
 	wire->report = cpu_to_be32(frame->report);
 	wire->my_discr = cpu_to_be64(frame->my_discr);
 	wire->your_discr = cpu_to_be64(frame->your_discr);
@@ -85,6 +87,7 @@ static void read_fields(const struct ctiha_wire_frame *wire,
 	frame->pair = be32_to_cpu(wire->pair);
 	frame->interval_us = be32_to_cpu(wire->interval_us);
 	frame->role = wire->role;
+	frame->last_words = wire->last_words;
 	frame->report = be32_to_cpu(wire->report);
 	frame->my_discr = be64_to_cpu(wire->my_discr);
 	frame->your_discr = be64_to_cpu(wire->your_discr);
@@ -101,7 +104,7 @@ static bool fields_valid(const struct ctiha_frame *frame)
 {
 	return frame->type <= CTIHA_FRAME_GASP &&
 	       frame->session_state <= CTIHA_SESSION_UP &&
-	       frame->diag <= CTIHA_DIAG_DEVICE &&
+	       frame->diag <= CTIHA_DIAG_PEER_DIED &&
 	       frame->multiplier >= CTIHA_MULTIPLIER_MIN &&
 	       frame->multiplier <= CTIHA_MULTIPLIER_MAX &&
 	       (frame->link_kind == CTIHA_LINK_CROSSOVER ||
@@ -110,6 +113,8 @@ static bool fields_valid(const struct ctiha_frame *frame)
 	       frame->interval_us >= CTIHA_INTERVAL_MIN_US &&
 	       frame->interval_us <= CTIHA_INTERVAL_MAX_US &&
 	       frame->role <= CTIHA_ROLE_ACTIVE &&
+	       frame->last_words <= CTIHA_LAST_WORDS_UNLOAD &&
+	       (frame->type == CTIHA_FRAME_GASP) == !!frame->last_words &&
 	       frame->epoch <= CTIHA_EPOCH_MAX &&
 	       frame->vote_epoch <= CTIHA_EPOCH_MAX &&
 	       frame->my_discr && frame->seq;

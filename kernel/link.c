@@ -255,6 +255,10 @@ static struct ctiha_link *link_create(struct ctiha_node *node,
 		return NULL;
 	link->node = node;
 	link->dev = dev;
+	if (ctiha_link_spare(link)) {
+		kfree(link);
+		return NULL;
+	}
 	netdev_hold(dev, &link->tracker, GFP_KERNEL);
 	spin_lock_init(&link->tx_lock);
 	memcpy(link->name, spec->name, sizeof(link->name));
@@ -334,5 +338,6 @@ void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
 	kthread_cancel_work_sync(&link->beat_work);
 	hrtimer_cancel(&link->detect);
 	netdev_put(link->dev, &link->tracker);
+	kfree_skb(link->spare);
 	kfree(link);
 }

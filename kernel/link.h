@@ -53,6 +53,7 @@ struct ctiha_link_spec {
  * @name: "crossover", "lan"
  * @kind: enum ctiha_link_kind
  * @peer_mac: where frames go
+ * @spare: an empty frame for the gasp in a panic, when no memory can be had
  * @gone: about to be freed; no timer may start again
  * @session: the session
  * @told_state: session state of the last link event
@@ -76,6 +77,7 @@ struct ctiha_link {
 	char name[CTIHA_LINK_NAME_LEN];
 	u8 kind;
 	u8 peer_mac[ETH_ALEN];
+	struct sk_buff *spare;
 	bool gone;
 	struct ctiha_session session;
 	u8 told_state;
@@ -192,11 +194,29 @@ int ctiha_link_receive(struct sk_buff *skb, struct net_device *dev,
 		       struct net_device *orig_dev);
 
 /**
+ * ctiha_link_spare() - make the frame that a panic's gasp will need
+ * @link: link with its device
+ *
+ * Context: process, sleeps. Return: 0 or -ENOMEM.
+ */
+int ctiha_link_spare(struct ctiha_link *link);
+
+/**
+ * ctiha_link_gasp() - send a gasp, in a panic
+ * @link: link
+ *
+ * It leaves if the device can be given frames in a hard interrupt and nobody was
+ * using it. Context: panic, node's lock held, RCU read side.
+ */
+void ctiha_link_gasp(struct ctiha_link *link);
+
+/**
  * ctiha_link_send() - send one frame now
  * @link: link
  * @type: enum ctiha_frame_type
  *
- * Nothing is sent while the device is not running, or after the goodbye.
+ * Nothing is sent while the device is not running, and no heartbeat after a goodbye
+ * or gasp.
  * Context: bottom halves off, RCU read side, no locks held.
  */
 void ctiha_link_send(struct ctiha_link *link, enum ctiha_frame_type type);

@@ -8,6 +8,7 @@
  *   send, transmit, receive, frame, session, mac   how frames are made and understood
  *   daemon   what the daemon commands; watch: is it alive?
  *   fence    what leaves this server while it may not act
+ *   gasp     its last words
  *   device   net devices that come and go
  *   netlink, policy, message, notify  commands, their checks, replies, events
  */
@@ -15,6 +16,7 @@
 #include <net/genetlink.h>
 #include <net/netns/generic.h>
 
+#include "gasp.h"
 #include "link.h"
 #include "netlink.h"
 #include "node.h"
@@ -60,11 +62,16 @@ static int __init ctiha_init(void)
 	err = ctiha_watch_register();
 	if (err)
 		goto undo_device;
-	err = genl_register_family(&ctiha_family);
+	err = ctiha_gasp_register();
 	if (err)
 		goto undo_watch;
+	err = genl_register_family(&ctiha_family);
+	if (err)
+		goto undo_gasp;
 	return 0;
 
+undo_gasp:
+	ctiha_gasp_unregister();
 undo_watch:
 	ctiha_watch_unregister();
 undo_device:
@@ -74,11 +81,12 @@ undo_net:
 	return err;
 }
 
-/* No commands any more; then no links, as if their devices went; then no nodes. */
+/* No commands any more; last words; then no links, as if their devices went; then no nodes. */
 static void __exit ctiha_exit(void)
 {
 	ctiha_notify_stop();
 	genl_unregister_family(&ctiha_family);
+	ctiha_gasp_unregister();
 	ctiha_watch_unregister();
 	ctiha_device_unregister();
 	unregister_pernet_subsys(&net_ops);

@@ -98,7 +98,8 @@ int ctiha_message_put_peer(struct sk_buff *skb, const struct ctiha_peer *peer)
 		 nla_put_u64_64bit(skb, CTIHA_A_PEER_SYNC_POS,
 				   peer->sync_pos, pad) ||
 		 nla_put_u64_64bit(skb, CTIHA_A_PEER_HEARD_NS,
-				   peer->heard_ns, pad);
+				   peer->heard_ns, pad) ||
+		 nla_put_u8(skb, CTIHA_A_PEER_LAST_WORDS, peer->last_words);
 	return end_nest(skb, nest, failed);
 }
 

@@ -118,7 +118,8 @@ static void announce_peer(struct ctiha_node *node, enum ctiha_cause cause,
 	if (peer->heard == told->heard && peer->left == told->left &&
 	    peer->role == told->role && peer->epoch == told->epoch &&
 	    peer->vote_epoch == told->vote_epoch &&
-	    peer->report == told->report)
+	    peer->report == told->report &&
+	    peer->last_words == told->last_words)
 		return;
 	node->told_peer = *peer;
 	if (cause == CTIHA_CAUSE_HIGHER_EPOCH)
@@ -172,6 +173,14 @@ void ctiha_node_daemon_lost(struct ctiha_node *node, enum ctiha_cause cause,
 	node->report = 0;
 	ctiha_lease_yield(&node->lease, now_ns);
 	ctiha_node_announce(node, cause, now_ns);
+}
+
+void ctiha_node_fall_quiet(struct ctiha_node *node, u64 now_ns)
+{
+	ctiha_watch_detach(&node->watch);
+	ctiha_lease_yield(&node->lease, now_ns);
+	node->report = 0;
+	node->quiet = true;
 }
 
 static u64 left_ns(u64 until_ns, u64 now_ns)

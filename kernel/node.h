@@ -55,6 +55,7 @@ struct ctiha_face {
  * @lock: protects everything below but @links and @keys for readers
  * @pair: number of the pair; fixed while links exist
  * @quiet: said goodbye: sends and hears nothing until the next ATTACH
+ * @last_words: enum ctiha_last_words; if not NONE, @quiet for good
  * @lease: role, epoch, vote, lease
  * @report: what the daemon reports, without CTIHA_REPORT_KERNEL bits
  * @sync_pos: position in the stream of call records, as the daemon reports it
@@ -75,6 +76,7 @@ struct ctiha_node {
 	raw_spinlock_t lock;
 	u32 pair;
 	bool quiet;
+	u8 last_words;
 	struct ctiha_lease lease;
 	u32 report;
 	u64 sync_pos;
@@ -227,6 +229,16 @@ u32 ctiha_node_report(const struct ctiha_node *node);
  */
 void ctiha_node_daemon_lost(struct ctiha_node *node, enum ctiha_cause cause,
 			    u64 now_ns);
+
+/**
+ * ctiha_node_fall_quiet() - yield, and send no heartbeats that contradict it
+ * @node: node
+ * @now_ns: the time
+ *
+ * What is said now are goodbyes or gasps; nobody is attached any more. Says nothing
+ * to anyone and takes no other lock. Context: any, node's lock held.
+ */
+void ctiha_node_fall_quiet(struct ctiha_node *node, u64 now_ns);
 
 /**
  * ctiha_node_view() - copy what netlink shows of a node

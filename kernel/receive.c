@@ -53,6 +53,7 @@ static void see_peer(struct ctiha_peer *peer, const struct ctiha_frame *frame,
 		     u64 now_ns)
 {
 	peer->left = ctiha_frame_is_goodbye(frame);
+	peer->last_words = frame->last_words;
 	peer->role = frame->role;
 	peer->report = frame->report;
 	peer->epoch = frame->epoch;
@@ -73,13 +74,14 @@ static enum ctiha_cause believe(struct ctiha_link *link,
 		.echoed_sent_ns = echoed_sent_ns,
 		.goodbye = ctiha_frame_is_goodbye(frame),
 	};
+	enum ctiha_diag farewell = ctiha_frame_farewell(frame);
 	struct ctiha_node *node = link->node;
 	bool deposed;
 
 	deposed = ctiha_lease_hear(&node->lease, &testimony, now_ns);
 	see_peer(&node->peer, frame, now_ns);
-	if (testimony.goodbye)
-		ctiha_link_drop(link, CTIHA_DIAG_PEER_LEFT, random);
+	if (farewell != CTIHA_DIAG_NONE)
+		ctiha_link_drop(link, farewell, random);
 	return deposed ? CTIHA_CAUSE_HIGHER_EPOCH : CTIHA_CAUSE_PEER;
 }
 
@@ -110,11 +112,11 @@ static void hear(struct ctiha_link *link, const struct ctiha_frame *frame,
 	ctiha_node_announce(link->node, cause, now_ns);
 }
 
-/* A goodbye that is not bound was heard before, and begins no handshake. */
-static bool is_echo_of_goodbye(const struct ctiha_link *link,
-			       const struct ctiha_frame *frame)
+/* Last words that are not bound were heard before, and begin no handshake. */
+static bool is_echo_of_farewell(const struct ctiha_link *link,
+				const struct ctiha_frame *frame)
 {
-	return frame->type == CTIHA_FRAME_GOODBYE &&
+	return frame->type != CTIHA_FRAME_HEARTBEAT &&
 	       frame->your_discr != link->session.my_discr;
 }
 
@@ -129,7 +131,7 @@ static void take_in(struct ctiha_link *link, const struct ctiha_frame *frame,
 	if (link->gone || node->quiet)
 		goto out;
 	ctiha_node_settle(node, now_ns);
-	if (is_echo_of_goodbye(link, frame))
+	if (is_echo_of_farewell(link, frame))
 		link->stats[CTIHA_A_STAT_REPLAYED]++;
 	else
 		hear(link, frame, now_ns, random);

@@ -28,10 +28,20 @@ static void describe(const struct ctiha_link *link, enum ctiha_frame_type type,
 	frame->node = node->lease.node;
 	frame->pair = node->pair;
 	frame->role = node->lease.role;
+	frame->last_words = type == CTIHA_FRAME_GASP ? node->last_words :
+						       CTIHA_LAST_WORDS_NONE;
 	frame->report = ctiha_node_report(node);
 	frame->epoch = node->lease.epoch;
 	frame->vote_epoch = node->lease.vote_epoch;
 	frame->sync_pos = node->sync_pos;
+}
+
+/* The node's lock is held. */
+static void fill_in(struct ctiha_link *link, enum ctiha_frame_type type,
+		    u64 now_ns, struct ctiha_frame *frame)
+{
+	describe(link, type, frame);
+	ctiha_session_send(&link->session, now_ns, frame);
 }
 
 /* Return: false if nothing is to be said (any more). */
@@ -44,26 +54,25 @@ static bool compose(struct ctiha_link *link, enum ctiha_frame_type type,
 	u64 now_ns;
 
 	raw_spin_lock_irqsave(&node->lock, flags);
-	speaks = !link->gone && (!node->quiet || type == CTIHA_FRAME_GOODBYE);
+	speaks = !link->gone && (!node->quiet || type != CTIHA_FRAME_HEARTBEAT);
 	if (speaks) {
 		now_ns = ktime_get_ns();
 		ctiha_node_settle(node, now_ns);
-		describe(link, type, frame);
-		ctiha_session_send(&link->session, now_ns, frame);
+		fill_in(link, type, now_ns, frame);
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return speaks;
 }
 
-/* An empty frame with its Ethernet header; NULL without memory. */
-static struct sk_buff *envelope(const struct ctiha_link *link)
+/* An empty frame; NULL without memory. */
+static struct sk_buff *blank(const struct ctiha_link *link, gfp_t gfp)
 {
 	struct net_device *dev = link->dev;
 	int headroom = LL_RESERVED_SPACE(dev);
 	struct sk_buff *skb;
 
 	skb = alloc_skb(headroom + CTIHA_FRAME_LEN + dev->needed_tailroom,
-			GFP_ATOMIC);
+			gfp);
 	if (!skb)
 		return NULL;
 	skb->dev = dev;
@@ -72,23 +81,43 @@ static struct sk_buff *envelope(const struct ctiha_link *link)
 	skb_reserve(skb, headroom);
 	skb_reset_network_header(skb);
 	skb_put(skb, CTIHA_FRAME_LEN);
+	return skb;
+}
+
+/* Return: @skb with its Ethernet header; NULL if there is none, and it is freed. */
+static struct sk_buff *address(const struct ctiha_link *link,
+			       struct sk_buff *skb)
+{
+	struct net_device *dev = link->dev;
+
 	if (dev_hard_header(skb, dev, CTIHA_ETHERTYPE, link->peer_mac,
 			    dev->dev_addr, CTIHA_FRAME_LEN) < 0) {
-		kfree_skb(skb);
+		dev_kfree_skb_any(skb);
 		return NULL;
 	}
 	skb_reset_mac_header(skb);
 	return skb;
 }
 
+/* Context: RCU read side. */
+static void seal(const struct ctiha_link *link, struct sk_buff *skb,
+		 const struct ctiha_frame *frame)
+{
+	const struct ctiha_node *node = link->node;
+	int slot = READ_ONCE(node->send_slot);
+
+	ctiha_frame_seal((void *)skb_network_header(skb), frame, slot,
+			 rcu_dereference(node->keys[slot]));
+}
+
 /* Return: a frame ready to leave; NULL if nothing is to be said, or no memory. */
 static struct sk_buff *make(struct ctiha_link *link, enum ctiha_frame_type type)
 {
-	struct ctiha_node *node = link->node;
-	int slot = READ_ONCE(node->send_slot);
-	struct sk_buff *skb = envelope(link);
+	struct sk_buff *skb = blank(link, GFP_ATOMIC);
 	struct ctiha_frame frame;
 
+	if (skb)
+		skb = address(link, skb);
 	if (!skb) {
 		ctiha_link_count(link, CTIHA_A_STAT_TX_FAILED);
 		return NULL;
@@ -97,8 +126,7 @@ static struct sk_buff *make(struct ctiha_link *link, enum ctiha_frame_type type)
 		dev_kfree_skb_any(skb);
 		return NULL;
 	}
-	ctiha_frame_seal((void *)skb_network_header(skb), &frame, slot,
-			 rcu_dereference(node->keys[slot]));
+	seal(link, skb, &frame);
 	return skb;
 }
 
@@ -193,4 +221,32 @@ void ctiha_link_send_all(struct ctiha_node *node, enum ctiha_frame_type type)
 			ctiha_link_send(link, type);
 	}
 	rcu_read_unlock();
+}
+
+int ctiha_link_spare(struct ctiha_link *link)
+{
+	link->spare = blank(link, GFP_KERNEL);
+	return link->spare ? 0 : -ENOMEM;
+}
+
+static struct sk_buff *make_gasp(void *arg)
+{
+	struct ctiha_link *link = arg;
+	struct sk_buff *skb = address(link, link->spare);
+	struct ctiha_frame frame;
+
+	link->spare = NULL;
+	if (!skb)
+		return NULL;
+	fill_in(link, CTIHA_FRAME_GASP, ktime_get_mono_fast_ns(), &frame);
+	seal(link, skb, &frame);
+	return skb;
+}
+
+/* Nobody sends any more, so whoever was at it need not be waited for. */
+void ctiha_link_gasp(struct ctiha_link *link)
+{
+	if (link->spare && netif_running(link->dev) &&
+	    ctiha_transmit_from_irq(link->dev))
+		ctiha_transmit_irq(link->dev, make_gasp, link);
 }

@@ -48,6 +48,7 @@ struct ctiha_peer {
 	u64 vote_epoch;
 	u64 sync_pos;
 	u64 heard_ns;
+	u8 last_words;
 };
 
 /* Mirrors CTIHA_A_LINK_*. */

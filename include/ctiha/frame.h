@@ -18,7 +18,7 @@
 enum ctiha_frame_type {
 	CTIHA_FRAME_HEARTBEAT,
 	CTIHA_FRAME_GOODBYE,	/* clean leave: the vote does not expire */
-	CTIHA_FRAME_GASP,	/* kernel panic: last words */
+	CTIHA_FRAME_GASP,	/* the sender dies: last words */
 };
 
 /* What follows the Ethernet header. All fields big-endian. */
@@ -34,7 +34,8 @@ struct ctiha_wire_frame {
 	__be32 pair;
 	__be32 interval_us;
 	u8 role;		/* enum ctiha_role */
-	u8 reserved[3];		/* zero */
+	u8 last_words;		/* enum ctiha_last_words: of a gasp */
+	u8 reserved[2];		/* zero */
 	__be32 report;		/* enum ctiha_report */
 	__be64 my_discr;
 	__be64 your_discr;
@@ -61,6 +62,7 @@ struct ctiha_wire_frame {
  * @pair: number of the pair
  * @interval_us: interval the sender wants to send at
  * @role: sender's role, enum ctiha_role
+ * @last_words: enum ctiha_last_words, not NONE in a gasp and nowhere else
  * @report: enum ctiha_report bits
  * @my_discr: sender's session incarnation, never 0
  * @your_discr: receiver's incarnation as the sender knows it, 0 if unknown
@@ -81,6 +83,7 @@ struct ctiha_frame {
 	u32 pair;
 	u32 interval_us;
 	u8 role;
+	u8 last_words;
 	u32 report;
 	u64 my_discr;
 	u64 your_discr;
@@ -103,6 +106,21 @@ static inline bool ctiha_frame_is_goodbye(const struct ctiha_frame *frame)
 {
 	return frame->type == CTIHA_FRAME_GOODBYE &&
 	       frame->session_state == CTIHA_SESSION_UP;
+}
+
+/**
+ * ctiha_frame_farewell() - does this frame end its sender's session?
+ * @frame: a bound frame
+ *
+ * Return: what the session's end is to be called; CTIHA_DIAG_NONE if it goes on.
+ */
+static inline enum ctiha_diag
+ctiha_frame_farewell(const struct ctiha_frame *frame)
+{
+	if (frame->type == CTIHA_FRAME_GASP)
+		return CTIHA_DIAG_PEER_DIED;
+	return ctiha_frame_is_goodbye(frame) ? CTIHA_DIAG_PEER_LEFT :
+					       CTIHA_DIAG_NONE;
 }
 
 /* Why a frame was refused; the order is that of the checks. */

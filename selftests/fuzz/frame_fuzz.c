@@ -87,8 +87,9 @@ static void hear(struct world *w, const struct ctiha_frame *frame, u64 random)
 		return;
 	MUST(frame->your_discr);
 	ctiha_lease_hear(&w->lease, &t, w->now);
-	if (t.goodbye)
-		ctiha_session_drop(&w->session, CTIHA_DIAG_PEER_LEFT, ~random);
+	if (ctiha_frame_farewell(frame) != CTIHA_DIAG_NONE)
+		ctiha_session_drop(&w->session, ctiha_frame_farewell(frame),
+				   ~random);
 }
 
 static void receive(struct world *w, const void *data, size_t size, u64 random)
@@ -112,7 +113,10 @@ static void bind(struct world *w, struct ctiha_wire_frame *wire)
 {
 	wire->type %= CTIHA_FRAME_GASP + 1;
 	wire->session_state %= CTIHA_SESSION_UP + 1;
-	wire->diag %= CTIHA_DIAG_DEVICE + 1;
+	wire->diag %= CTIHA_DIAG_PEER_DIED + 1;
+	wire->last_words = wire->type == CTIHA_FRAME_GASP ?
+			   1 + wire->last_words % CTIHA_LAST_WORDS_UNLOAD :
+			   CTIHA_LAST_WORDS_NONE;
 	wire->multiplier = 2 + wire->multiplier % 49;
 	wire->link_kind = 1 + wire->link_kind % 2;
 	wire->node = 1;

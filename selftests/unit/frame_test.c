@@ -216,9 +216,8 @@ TEST_F(frame, slots_have_keys_of_their_own)
 TEST_F(frame, limits_are_inside)
 {
 	EXPECT_SAYING(CTIHA_FRAME_OK, type, CTIHA_FRAME_GOODBYE);
-	EXPECT_SAYING(CTIHA_FRAME_OK, type, CTIHA_FRAME_GASP);
 	EXPECT_SAYING(CTIHA_FRAME_OK, session_state, CTIHA_SESSION_DOWN);
-	EXPECT_SAYING(CTIHA_FRAME_OK, diag, CTIHA_DIAG_DEVICE);
+	EXPECT_SAYING(CTIHA_FRAME_OK, diag, CTIHA_DIAG_PEER_DIED);
 	EXPECT_SAYING(CTIHA_FRAME_OK, multiplier, CTIHA_MULTIPLIER_MIN);
 	EXPECT_SAYING(CTIHA_FRAME_OK, multiplier, CTIHA_MULTIPLIER_MAX);
 	EXPECT_SAYING(CTIHA_FRAME_OK, link_kind, CTIHA_LINK_CROSSOVER);
@@ -234,12 +233,39 @@ TEST_F(frame, limits_are_inside)
 	EXPECT_SAYING(CTIHA_FRAME_OK, echo_seq, 0);
 }
 
+/* A gasp has last words, and nothing else has. */
+TEST_F(frame, last_words_belong_to_a_gasp)
+{
+	struct ctiha_frame said = spoken;
+	u8 words;
+
+	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, type, CTIHA_FRAME_GASP);
+	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, last_words,
+		      CTIHA_LAST_WORDS_PANIC);
+	said.type = CTIHA_FRAME_GASP;
+	for (words = CTIHA_LAST_WORDS_PANIC;
+	     words <= CTIHA_LAST_WORDS_UNLOAD + 1; words++) {
+		said.last_words = words;
+		ctiha_frame_seal(&self->wire, &said, 1, &self->key);
+		EXPECT_EQ(words, self->wire.last_words);
+		EXPECT_EQ(words <= CTIHA_LAST_WORDS_UNLOAD ?
+			  CTIHA_FRAME_OK : CTIHA_FRAME_MALFORMED,
+			  ctiha_frame_open(&self->wire, CTIHA_FRAME_LEN,
+					   self->keys, &self->heard));
+	}
+	EXPECT_EQ(CTIHA_LAST_WORDS_UNLOAD, self->heard.last_words);
+	EXPECT_EQ(CTIHA_DIAG_PEER_DIED, ctiha_frame_farewell(&self->heard));
+	EXPECT_EQ(CTIHA_DIAG_NONE, ctiha_frame_farewell(&spoken));
+	said.type = CTIHA_FRAME_GOODBYE;
+	EXPECT_EQ(CTIHA_DIAG_PEER_LEFT, ctiha_frame_farewell(&said));
+}
+
 TEST_F(frame, out_of_range_is_malformed_though_authentic)
 {
 	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, type, CTIHA_FRAME_GASP + 1);
 	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, session_state,
 		      CTIHA_SESSION_UP + 1);
-	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, diag, CTIHA_DIAG_DEVICE + 1);
+	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, diag, CTIHA_DIAG_PEER_DIED + 1);
 	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, multiplier,
 		      CTIHA_MULTIPLIER_MIN - 1);
 	EXPECT_SAYING(CTIHA_FRAME_MALFORMED, multiplier,

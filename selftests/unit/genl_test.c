@@ -70,6 +70,8 @@ static void put_peer(FIXTURE_DATA(genl) *self, u8 heard)
 	mnl_attr_put_u32(self->nlh, CTIHA_A_PEER_REPORT, 23);
 	mnl_attr_put_u64(self->nlh, CTIHA_A_PEER_SYNC_POS, 24);
 	mnl_attr_put_u64(self->nlh, CTIHA_A_PEER_HEARD_NS, 25);
+	mnl_attr_put_u8(self->nlh, CTIHA_A_PEER_LAST_WORDS,
+			CTIHA_LAST_WORDS_OOPS);
 	mnl_attr_nest_end(self->nlh, self->nest);
 }
 
@@ -218,6 +220,7 @@ TEST_F(genl, peer_and_event_are_read_whole)
 	EXPECT_EQ(23, peer.report);
 	EXPECT_EQ(24, peer.sync_pos);
 	EXPECT_EQ(25, peer.heard_ns);
+	EXPECT_EQ(CTIHA_LAST_WORDS_OOPS, peer.last_words);
 }
 
 TEST_F(genl, link_is_read_whole)

@@ -461,4 +461,21 @@ TEST(active_serves_on_when_the_peer_left)
 	EXPECT_EQ(JUDGE_REASON_NONE, judge(&v).reason);
 }
 
+/* Its gasp carried its vote: no need to wait, or to ask anyone. */
+TEST(standby_succeeds_a_peer_that_died)
+{
+	struct judge_view v = standby_view(1);
+
+	v.peer.vote_epoch = ctiha_epoch_next(v.epoch, v.node);
+	EXPECT_EQ(JUDGE_CLAIM_GRANT, judge(&v).act);
+	v.peer.died = true;
+	EXPECT_EQ(JUDGE_CLAIM_VOTE, judge(&v).act);
+	EXPECT_EQ(JUDGE_REASON_ELECTED, judge(&v).reason);
+	EXPECT_EQ(v.peer.vote_epoch, judge(&v).epoch);
+	/* The calls that we lack are gone with it. */
+	v.behind = true;
+	v.state_wait_ns = 100;
+	EXPECT_EQ(JUDGE_CLAIM_VOTE, judge(&v).act);
+}
+
 TEST_HARNESS_MAIN

@@ -686,6 +686,73 @@ TEST_F(packet, what_is_refused_is_counted_by_its_reason)
 	EXPECT_NE(CTIHA_ROLE_ACTIVE, snap.peer.role);
 }
 
+/* A frame of A's, as it arrives at B. */
+static struct ctiha_frame overhear(FIXTURE_DATA(packet) *self)
+{
+	int sniffer = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			     htons(CTIHA_ETHERTYPE));
+	struct ctiha_mac_key key;
+	const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS] = { &key };
+	struct ctiha_wire_frame wire;
+	struct ctiha_frame frame;
+
+	mac_key_set(&key, self->key);
+	do
+		turn(self, BOTH);
+	while (recv(sniffer, &wire, sizeof(wire), 0) != sizeof(wire) ||
+	       ctiha_frame_open(&wire, sizeof(wire), keys, &frame) ||
+	       frame.node || frame.link_kind != CTIHA_LINK_CROSSOVER);
+	close(sniffer);
+	mac_key_wipe(&key);
+	return frame;
+}
+
+/* What the module of B sends when its system ends. */
+static struct ctiha_frame gasp_of_b(const struct ctiha_frame *heard)
+{
+	struct ctiha_frame frame = *heard;
+
+	frame.type = CTIHA_FRAME_GASP;
+	frame.last_words = CTIHA_LAST_WORDS_PANIC;
+	frame.node = 1;
+	frame.my_discr = heard->your_discr;
+	frame.your_discr = heard->my_discr;
+	frame.seq = heard->echo_seq + 1000;
+	frame.echo_seq = heard->seq;
+	frame.role = CTIHA_ROLE_STANDBY;
+	frame.vote_epoch = heard->epoch;
+	return frame;
+}
+
+TEST_F(packet, a_gasp_ends_the_session_once)
+{
+	struct ctiha_wire_frame wire;
+	struct ctiha_mac_key key;
+	struct ctiha_frame frame;
+	u64 replayed;
+
+	ASSERT_A_ACTIVE();
+	run(self, BOTH, 100);
+	frame = overhear(self);
+	frame = gasp_of_b(&frame);
+	mac_key_set(&key, self->key);
+	ctiha_frame_seal(&wire, &frame, 0, &key);
+	mac_key_wipe(&key);
+	inject(self, &wire, sizeof(wire));
+	EXPECT_EQ(1, look(self, 0).links[0].changes);
+	EXPECT_EQ(CTIHA_DIAG_PEER_DIED, look(self, 0).links[0].diag);
+	EXPECT_EQ(CTIHA_DIAG_PEER_DIED, A->link[0].diag);
+	EXPECT_GE(LEASE_NS, look(self, 0).node.lease_left_ns);
+	replayed = look(self, 0).links[0].stats.count[CTIHA_A_STAT_REPLAYED];
+	inject(self, &wire, sizeof(wire));
+	EXPECT_LT(replayed,
+		  look(self, 0).links[0].stats.count[CTIHA_A_STAT_REPLAYED]);
+	/* B lives: what it says now counts. */
+	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
+	EXPECT_EQ(1, look(self, 0).links[0].changes);
+	EXPECT_EQ(CTIHA_LAST_WORDS_NONE, look(self, 0).peer.last_words);
+}
+
 TEST_F(packet, a_flood_of_forged_frames_keeps_the_session_up)
 {
 	u8 junk[CTIHA_FRAME_LEN] = { CTIHA_FRAME_VERSION };

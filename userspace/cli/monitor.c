@@ -31,7 +31,11 @@ static void print_server(const char *who, const json_t *object)
 
 static void print_peer(const json_t *peer)
 {
-	if (cli_flag(peer, "heard"))
+	const char *words = cli_text(peer, "last_words");
+
+	if (words[0])
+		printf("peer: ends, last words: %s", words);
+	else if (cli_flag(peer, "heard"))
 		print_server("peer", peer);
 	else
 		printf("peer: %s", cli_flag(peer, "left") ? "has left" :

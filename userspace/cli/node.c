@@ -38,13 +38,15 @@ static const char *lease(const json_t *node, char *text)
 
 static const char *heard(const json_t *peer, char *text, size_t size)
 {
+	const char *words = cli_text(peer, "last_words");
 	char ago[CLI_WORD_LEN];
 
 	if (!json_object_get(peer, "silent_ms"))
 		return "never";
 	cli_time(cli_number(peer, "silent_ms") * 1000, ago);
-	snprintf(text, size, "%s ago%s", ago,
-		 cli_flag(peer, "left") ? ", it said goodbye" : "");
+	snprintf(text, size, "%s ago%s%s", ago,
+		 cli_flag(peer, "left") ? ", it said goodbye" :
+		 words[0] ? ", last words: " : "", words);
 	return text;
 }
 

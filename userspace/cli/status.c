@@ -34,6 +34,25 @@ static bool is_active(const json_t *server)
 	return !strcmp(cli_text(server, "role"), "active");
 }
 
+/* How the peer ended, by its own account. */
+static const char *end_words(const char *last_words)
+{
+	static const struct { const char *words, *text; } texts[] = {
+		{ "panic", "has died of a kernel panic" },
+		{ "oops", "has died of a kernel oops" },
+		{ "reboot", "reboots" },
+		{ "halt", "has halted" },
+		{ "power-off", "is switched off" },
+		{ "unload", "has unloaded its module" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!strcmp(last_words, texts[i].words))
+			return texts[i].text;
+	return "has ended";
+}
+
 /* What the peer does; @sync is NULL if there is nobody to follow. */
 static const char *peer_words(const json_t *peer, const json_t *sync)
 {
@@ -41,6 +60,8 @@ static const char *peer_words(const json_t *peer, const json_t *sync)
 
 	if (cli_flag(peer, "left"))
 		return "has left";
+	if (cli_text(peer, "last_words")[0])
+		return end_words(cli_text(peer, "last_words"));
 	if (!cli_flag(peer, "heard"))
 		return "is silent";
 	if (!strcmp(role, "active"))

@@ -84,6 +84,7 @@ static const struct field peer_fields[CTIHA_A_PEER_MAX + 1] = {
 	[CTIHA_A_PEER_REPORT] = PEER(report, ANY),
 	[CTIHA_A_PEER_SYNC_POS] = PEER(sync_pos, ANY),
 	[CTIHA_A_PEER_HEARD_NS] = PEER(heard_ns, ANY),
+	[CTIHA_A_PEER_LAST_WORDS] = PEER(last_words, ANY),
 };
 
 #define LINK(member, need, limit) FIELD(heartbeat_link, member, need, limit)

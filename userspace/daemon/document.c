@@ -29,6 +29,7 @@ static const char *const diags[] = {
 	[CTIHA_DIAG_PEER_RESTARTED] = "peer-restarted",
 	[CTIHA_DIAG_PEER_LEFT] = "peer-left",
 	[CTIHA_DIAG_DEVICE] = "device",
+	[CTIHA_DIAG_PEER_DIED] = "peer-died",
 };
 
 static const char *const causes[] = {
@@ -41,6 +42,17 @@ static const char *const causes[] = {
 	[CTIHA_CAUSE_SESSION] = "session",
 	[CTIHA_CAUSE_PEER] = "peer",
 	[CTIHA_CAUSE_DEVICE] = "device",
+	[CTIHA_CAUSE_LAST_WORDS] = "last-words",
+};
+
+static const char *const last_words[] = {
+	[CTIHA_LAST_WORDS_NONE] = "none",
+	[CTIHA_LAST_WORDS_PANIC] = "panic",
+	[CTIHA_LAST_WORDS_OOPS] = "oops",
+	[CTIHA_LAST_WORDS_REBOOT] = "reboot",
+	[CTIHA_LAST_WORDS_HALT] = "halt",
+	[CTIHA_LAST_WORDS_POWER_OFF] = "power-off",
+	[CTIHA_LAST_WORDS_UNLOAD] = "unload",
 };
 
 static const char *const last_resorts[] = {
@@ -206,6 +218,9 @@ json_t *document_peer(const struct heartbeat_peer *peer, u64 now_ns)
 
 	put_flag(o, "heard", peer->heard);
 	put_flag(o, "left", peer->left);
+	if (peer->last_words)
+		put_text(o, "last_words", word(last_words, ARRAY_SIZE(last_words),
+					       peer->last_words));
 	if (!peer->heard && !peer->heard_ns)
 		return o;
 	put_text(o, "role", document_role(peer->role));

@@ -58,7 +58,7 @@ static bool elected(const struct judge_view *v)
 {
 	u64 vote = v->peer.vote_epoch;
 
-	return (v->peer.heard || v->peer.left) && vote &&
+	return (v->peer.heard || v->peer.left || v->peer.died) && vote &&
 	       ctiha_epoch_owner(vote) == v->node && vote > v->epoch &&
 	       vote > v->vote_epoch;
 }
@@ -209,13 +209,14 @@ static void judge_elected(const struct judge_view *v,
 /*
  * Whoever has not received all calls yet does not take them over from an active
  * server that only stalled: the rest would be lost for a hiccup. But not for ever:
- * some calls are better than none (e4).
+ * some calls are better than none (e4). A system that ends takes its calls with it.
  */
 static bool holds_back(const struct judge_view *v)
 {
 	bool peer_has_more = !v->peer.heard || v->peer.position > v->position;
 
-	return v->behind && peer_has_more && v->bereft_ns < v->state_wait_ns;
+	return v->behind && peer_has_more && !v->peer.died &&
+	       v->bereft_ns < v->state_wait_ns;
 }
 
 static bool is_claim(const struct judge_verdict *verdict)

@@ -25,12 +25,14 @@ enum judge_order {
  * struct judge_peer - the peer by its last heartbeat
  * @heard: a session is up on L1 or L2
  * @left: its last word was goodbye
+ * @died: it has told that its system, or its module, ends
  * @role, @epoch, @vote_epoch, @report: what it says of itself
  * @position: how far its call records reach, comparable with ours
  */
 struct judge_peer {
 	bool heard;
 	bool left;
+	bool died;
 	u8 role;
 	u64 epoch;
 	u64 vote_epoch;

@@ -303,6 +303,7 @@ static struct judge_view look(struct pair *p)
 		.peer = {
 			.heard = p->peer.heard,
 			.left = p->peer.left,
+			.died = p->peer.last_words != CTIHA_LAST_WORDS_NONE,
 			.role = p->peer.role,
 			.epoch = p->peer.epoch,
 			.vote_epoch = p->peer.vote_epoch,

@@ -38,6 +38,12 @@
  * anyone can take its place. When the lease runs out the module leaves the
  * active role, whatever userspace does.
  *
+ * A server that is about to end (panic, oops, reboot, halt, power off, unload of
+ * the module) gasps: one frame on each link carries such a vote, and its last
+ * words. The peer need not wait for silence; that vote lasts no longer than
+ * any other. Nothing depends on it: a gasp may be lost. Whoever has gasped does
+ * nothing more: ATTACH is refused (ESHUTDOWN) until the module is loaded anew.
+ *
  * A server that leaves office on purpose votes for its peer's next epoch in
  * the next heartbeat; the peer may act at once, without waiting for silence.
  * It does so when told (YIELD), when the daemon dies (its socket closes, or
@@ -123,6 +129,18 @@ enum ctiha_diag {
 	CTIHA_DIAG_PEER_RESTARTED,	/* a new incarnation of the peer */
 	CTIHA_DIAG_PEER_LEFT,		/* the peer said goodbye */
 	CTIHA_DIAG_DEVICE,		/* net device gone or down */
+	CTIHA_DIAG_PEER_DIED,		/* the peer's last words, see enum below */
+};
+
+/* What a dying server says its end is; travels in the frame. */
+enum ctiha_last_words {
+	CTIHA_LAST_WORDS_NONE,
+	CTIHA_LAST_WORDS_PANIC,
+	CTIHA_LAST_WORDS_OOPS,		/* a panic that an oops led to */
+	CTIHA_LAST_WORDS_REBOOT,
+	CTIHA_LAST_WORDS_HALT,
+	CTIHA_LAST_WORDS_POWER_OFF,
+	CTIHA_LAST_WORDS_UNLOAD,	/* of the module */
 };
 
 /* Bits of a report: what a server says of itself in each heartbeat. */
@@ -170,6 +188,7 @@ enum ctiha_cause {
 	CTIHA_CAUSE_SESSION,		/* session changed state, see diag */
 	CTIHA_CAUSE_PEER,		/* the peer's heartbeat says something new */
 	CTIHA_CAUSE_DEVICE,		/* net device gone, down, up or renamed */
+	CTIHA_CAUSE_LAST_WORDS,		/* this system, or its module, ends */
 };
 
 enum {
@@ -250,6 +269,7 @@ enum {
 	CTIHA_A_PEER_SYNC_POS,		/* u64 */
 	CTIHA_A_PEER_HEARD_NS,		/* u64: time of its last frame */
 	CTIHA_A_PEER_PAD,
+	CTIHA_A_PEER_LAST_WORDS,	/* u8: enum ctiha_last_words */
 
 	__CTIHA_A_PEER_MAX,
 #define CTIHA_A_PEER_MAX (__CTIHA_A_PEER_MAX - 1)

@@ -64,6 +64,7 @@ struct heartbeat_peer {
 	u64 vote_epoch;
 	u64 sync_pos;
 	u64 heard_ns;
+	u8 last_words;
 };
 
 /* Mirrors CTIHA_A_STAT_*, indexed by the attribute. */

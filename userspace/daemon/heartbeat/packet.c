@@ -112,7 +112,8 @@ static void tell_peer(struct packet *p, enum ctiha_cause cause)
 
 	if (now->heard == told->heard && now->left == told->left &&
 	    now->role == told->role && now->report == told->report &&
-	    now->epoch == told->epoch && now->vote_epoch == told->vote_epoch)
+	    now->epoch == told->epoch && now->vote_epoch == told->vote_epoch &&
+	    now->last_words == told->last_words)
 		return;
 	p->told_peer = p->peer;
 	event.peer = p->peer;
@@ -137,6 +138,7 @@ static void note_peer(struct packet *p, const struct ctiha_frame *frame,
 		      u64 now)
 {
 	p->peer.left = ctiha_frame_is_goodbye(frame);
+	p->peer.last_words = frame->last_words;
 	p->peer.role = frame->role;
 	p->peer.report = frame->report;
 	p->peer.epoch = frame->epoch;

@@ -105,6 +105,7 @@ static void hear(struct packet_link *link, const struct ctiha_frame *frame)
 	struct ctiha_session *s = &link->session;
 	u64 now = packet_now(link->packet);
 	u8 before = s->state;
+	enum ctiha_diag farewell;
 	enum ctiha_heard heard;
 	u64 echoed_sent_ns;
 	bool bound;
@@ -119,8 +120,9 @@ static void hear(struct packet_link *link, const struct ctiha_frame *frame)
 				   &echoed_sent_ns);
 	link->stats.count[stat_of(heard, before)]++;
 	bound = heard == CTIHA_HEARD_BOUND;
-	if (bound && frame->type != CTIHA_FRAME_HEARTBEAT)
-		ctiha_session_drop(s, CTIHA_DIAG_PEER_LEFT, packet_random());
+	farewell = bound ? ctiha_frame_farewell(frame) : CTIHA_DIAG_NONE;
+	if (farewell != CTIHA_DIAG_NONE)
+		ctiha_session_drop(s, farewell, packet_random());
 	packet_link_tell(link, CTIHA_CAUSE_SESSION);
 	packet_hear(link->packet, bound ? frame : NULL, echoed_sent_ns, now,
 		    CTIHA_CAUSE_SESSION);
