@@ -120,6 +120,35 @@ static bool fields_valid(const struct ctiha_frame *frame)
 	       frame->my_discr && frame->seq;
 }
 
+/* Checks all that is cheap to check. */
+static enum ctiha_frame_error
+read_wire(const void *data, size_t len,
+	  const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS],
+	  struct ctiha_wire_frame *wire)
+{
+	if (len < sizeof(*wire))
+		return CTIHA_FRAME_MALFORMED;
+	memcpy(wire, data, sizeof(*wire));
+	if (wire->version != CTIHA_FRAME_VERSION)
+		return CTIHA_FRAME_BAD_VERSION;
+	if (wire->key_id >= CTIHA_KEY_SLOTS || !keys[wire->key_id])
+		return CTIHA_FRAME_BAD_KEY;
+	return CTIHA_FRAME_OK;
+}
+
+enum ctiha_frame_error
+ctiha_frame_peek(const void *data, size_t len,
+		 const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS],
+		 struct ctiha_frame *claim)
+{
+	struct ctiha_wire_frame wire;
+	enum ctiha_frame_error error = read_wire(data, len, keys, &wire);
+
+	if (!error)
+		read_fields(&wire, claim);
+	return error;
+}
+
 enum ctiha_frame_error
 ctiha_frame_open(const void *data, size_t len,
 		 const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS],
@@ -128,14 +157,10 @@ ctiha_frame_open(const void *data, size_t len,
 	struct ctiha_wire_frame wire;
 	struct ctiha_frame read;
 	u8 mac[CTIHA_MAC_LEN];
+	enum ctiha_frame_error error = read_wire(data, len, keys, &wire);
 
-	if (len < sizeof(wire))
-		return CTIHA_FRAME_MALFORMED;
-	memcpy(&wire, data, sizeof(wire));
-	if (wire.version != CTIHA_FRAME_VERSION)
-		return CTIHA_FRAME_BAD_VERSION;
-	if (wire.key_id >= CTIHA_KEY_SLOTS || !keys[wire.key_id])
-		return CTIHA_FRAME_BAD_KEY;
+	if (error)
+		return error;
 	ctiha_mac(keys[wire.key_id], &wire, CTIHA_FRAME_SEALED_LEN, mac);
 	if (!mac_equal(mac, wire.mac))
 		return CTIHA_FRAME_FORGED;

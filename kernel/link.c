@@ -266,6 +266,7 @@ static struct ctiha_link *link_create(struct ctiha_node *node,
 	link->kind = spec->kind;
 	ctiha_session_init(&link->session, spec->interval_us, spec->multiplier,
 			   get_random_u64());
+	ctiha_budget_init(&link->budget, node->verify_ns);
 	link->beat = choose_beat(dev);
 	kthread_init_work(&link->beat_work, beat_in_thread);
 	hrtimer_setup(&link->tick, tick, CLOCK_MONOTONIC, tick_mode(link));

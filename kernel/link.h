@@ -10,6 +10,8 @@
 #include <linux/netdevice.h>
 #include <linux/spinlock.h>
 
+#include <ctiha/budget.h>
+#include <ctiha/complaint.h>
 #include <ctiha/session.h>
 
 #include "node.h"
@@ -60,6 +62,8 @@ struct ctiha_link_spec {
  * @told_diag: diag of the last link event
  * @doubted_ns: deadline at which @detect ran late and looked twice
  * @stats: by CTIHA_A_STAT_*
+ * @budget: what may be spent on check codes
+ * @complaint: what the log was told of refused frames
  *
  * The node's lock protects all from @gone on.
  */
@@ -84,6 +88,8 @@ struct ctiha_link {
 	u8 told_diag;
 	u64 doubted_ns;
 	u64 stats[CTIHA_A_STAT_MAX + 1];
+	struct ctiha_budget budget;
+	struct ctiha_complaint complaint;
 };
 
 /**

@@ -16,6 +16,7 @@
 #include <net/sock.h>
 
 #include "daemon.h"
+#include "key.h"
 #include "link.h"
 #include "message.h"
 #include "netlink.h"
@@ -150,17 +151,21 @@ static int cmd_key_set(struct sk_buff *request, struct genl_info *info)
 	struct ctiha_net *cn = ctiha_net(genl_info_net(info));
 	struct nlattr *slot = info->attrs[CTIHA_A_KEY_SLOT];
 	struct nlattr *key = info->attrs[CTIHA_A_KEY];
+	bool send = info->attrs[CTIHA_A_KEY_SEND];
 	struct ctiha_node *node = need_node(info);
 	int err = -EINVAL;
 
-	if (!slot || !key) {
-		NL_SET_ERR_MSG(info->extack, "key: give key-slot and key");
+	if (!slot || (send && !key)) {
+		NL_SET_ERR_MSG(info->extack,
+			       "key: give key-slot and key; key-slot alone empties it");
 	} else if (!node) {
 		err = -ENOENT;
 	} else {
 		mutex_lock(&cn->config);
-		err = ctiha_node_key_set(node, nla_get_u8(slot), nla_data(key),
-					 info->attrs[CTIHA_A_KEY_SEND]);
+		if (key)
+			err = ctiha_key_set(node, nla_get_u8(slot), nla_data(key), send);
+		else
+			err = ctiha_key_drop(node, nla_get_u8(slot), info->extack);
 		mutex_unlock(&cn->config);
 	}
 	if (key)
@@ -311,8 +316,7 @@ static int cmd_link_del(struct sk_buff *request, struct genl_info *info)
 	if (link) {
 		ctiha_link_del(link, CTIHA_DIAG_NONE, CTIHA_CAUSE_COMMAND);
 	} else {
-		NL_SET_ERR_MSG(info->extack,
-			       "link name: there is no such link");
+		NL_SET_ERR_MSG(info->extack, "link name: there is no such link");
 		err = -ENOENT;
 	}
 	mutex_unlock(&cn->config);

@@ -362,20 +362,3 @@ void ctiha_node_free(struct ctiha_node *node)
 		ctiha_mac_key_free(rcu_dereference_raw(node->keys[slot]));
 	kfree(node);
 }
-
-int ctiha_node_key_set(struct ctiha_node *node, u8 slot, const u8 *secret,
-		       bool send)
-{
-	struct ctiha_net *cn = ctiha_net(node->net);
-	struct ctiha_mac_key *key = ctiha_mac_key_new(secret);
-
-	if (!key)
-		return -ENOMEM;
-	key = rcu_replace_pointer(node->keys[slot], key,
-				  lockdep_is_held(&cn->config));
-	if (send)
-		WRITE_ONCE(node->send_slot, slot);
-	synchronize_rcu();
-	ctiha_mac_key_free(key);
-	return 0;
-}

@@ -70,6 +70,7 @@ struct ctiha_face {
  * @links: by kind - 1; written under config and @lock, read under RCU or @lock
  * @keys: by slot; written under config, read under RCU
  * @send_slot: slot that seals, -1 while none is chosen
+ * @verify_ns: what one check code costs here; under config
  */
 struct ctiha_node {
 	struct net *net;
@@ -91,6 +92,7 @@ struct ctiha_node {
 	struct ctiha_link __rcu *links[CTIHA_LINKS];
 	struct ctiha_mac_key __rcu *keys[CTIHA_KEY_SLOTS];
 	int send_slot;
+	u64 verify_ns;
 };
 
 /**
@@ -174,18 +176,6 @@ int ctiha_node_set(struct net *net, const struct ctiha_node_spec *spec,
  * Context: process, sleeps.
  */
 void ctiha_node_free(struct ctiha_node *node);
-
-/**
- * ctiha_node_key_set() - put a key into a slot
- * @node: node
- * @slot: below CTIHA_KEY_SLOTS
- * @secret: CTIHA_KEY_LEN bytes
- * @send: seal outgoing frames with it from now on
- *
- * Context: process, config held, sleeps. Return: 0 or -ENOMEM.
- */
-int ctiha_node_key_set(struct ctiha_node *node, u8 slot, const u8 *secret,
-		       bool send);
 
 /**
  * ctiha_node_settle() - leave the active role if the lease has run out

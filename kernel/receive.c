@@ -4,6 +4,7 @@
  * and nothing counts until the session finds it fresh.
  */
 #include <linux/ktime.h>
+#include <linux/net.h>
 #include <linux/netdevice.h>
 #include <linux/random.h>
 #include <linux/skbuff.h>
@@ -28,9 +29,23 @@ static bool is_ours(const struct ctiha_link *link,
 	       frame->node != node->lease.node;
 }
 
+/* Is there time for its check code? */
+static bool afford(struct ctiha_link *link, const struct ctiha_frame *claim,
+		   u64 now_ns)
+{
+	unsigned long flags;
+	bool counts, can;
+
+	raw_spin_lock_irqsave(&link->node->lock, flags);
+	counts = ctiha_session_minds(&link->session, claim);
+	can = ctiha_budget_take(&link->budget, counts, now_ns);
+	raw_spin_unlock_irqrestore(&link->node->lock, flags);
+	return can;
+}
+
 /* Return: 0 and the frame, or the counter that its refusal belongs to. */
-static unsigned int read_frame(const struct ctiha_link *link,
-			       const struct sk_buff *skb,
+static unsigned int read_frame(struct ctiha_link *link,
+			       const struct sk_buff *skb, u64 now_ns,
 			       struct ctiha_frame *frame)
 {
 	const struct ctiha_mac_key *keys[CTIHA_KEY_SLOTS];
@@ -43,7 +58,11 @@ static unsigned int read_frame(const struct ctiha_link *link,
 		return CTIHA_A_STAT_MALFORMED;
 	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
 		keys[slot] = rcu_dereference(link->node->keys[slot]);
-	error = ctiha_frame_open(bytes, len, keys, frame);
+	error = ctiha_frame_peek(bytes, len, keys, frame);
+	if (!error && !afford(link, frame, now_ns))
+		return CTIHA_A_STAT_UNVERIFIED;
+	if (!error)
+		error = ctiha_frame_open(bytes, len, keys, frame);
 	if (error)
 		return refusal_stat[error];
 	return is_ours(link, frame) ? 0 : CTIHA_A_STAT_FOREIGN;
@@ -139,6 +158,22 @@ out:
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 }
 
+/* Counts it, and tells the log now and then. */
+static void refuse(struct ctiha_link *link, unsigned int stat, u64 now_ns)
+{
+	unsigned long flags;
+	u64 news;
+
+	raw_spin_lock_irqsave(&link->node->lock, flags);
+	news = ctiha_complaint_due(&link->complaint, stat, ++link->stats[stat],
+				   now_ns);
+	raw_spin_unlock_irqrestore(&link->node->lock, flags);
+	/* Links that come and go must not flood the log either. */
+	if (news && net_ratelimit())
+		netdev_warn(link->dev, "ctiha: link %s: %llu frames refused: %s\n",
+			    link->name, news, ctiha_complaint_text(stat));
+}
+
 int ctiha_link_receive(struct sk_buff *skb, struct net_device *dev,
 		       struct packet_type *receiver,
 		       struct net_device *orig_dev)
@@ -152,9 +187,9 @@ int ctiha_link_receive(struct sk_buff *skb, struct net_device *dev,
 	if (skb->pkt_type != PACKET_HOST && skb->pkt_type != PACKET_BROADCAST &&
 	    skb->pkt_type != PACKET_MULTICAST)
 		goto out;
-	refusal = read_frame(link, skb, &frame);
+	refusal = read_frame(link, skb, now_ns, &frame);
 	if (refusal)
-		ctiha_link_count(link, refusal);
+		refuse(link, refusal, now_ns);
 	else
 		take_in(link, &frame, now_ns);
 out:

@@ -133,6 +133,19 @@ static void adopt(struct ctiha_session *s, const struct ctiha_frame *frame,
 	s->rx_ns = now_ns;
 }
 
+static bool is_old(const struct ctiha_session *s,
+		   const struct ctiha_frame *frame)
+{
+	return frame->my_discr == s->peer_discr && frame->seq <= s->rx_seq;
+}
+
+bool ctiha_session_minds(const struct ctiha_session *s,
+			 const struct ctiha_frame *claim)
+{
+	return !is_old(s, claim) &&
+	       (claim->your_discr == s->my_discr || !s->echo_seq);
+}
+
 static enum ctiha_heard hear_unbound(struct ctiha_session *s,
 				     const struct ctiha_frame *frame,
 				     u64 now_ns)
@@ -182,10 +195,8 @@ enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
 				    u64 now_ns, u64 random,
 				    u64 *echoed_sent_ns)
 {
-	bool same_incarnation = frame->my_discr == s->peer_discr;
-
 	*echoed_sent_ns = 0;
-	if (same_incarnation && frame->seq <= s->rx_seq)
+	if (is_old(s, frame))
 		return CTIHA_HEARD_REPLAY;
 	if (frame->your_discr != s->my_discr)
 		return hear_unbound(s, frame, now_ns);

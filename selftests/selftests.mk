@@ -39,11 +39,18 @@ $(BUILD)/fuzz/%: selftests/fuzz/%.c $(TESTABLE)
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -Wno-c2x-extensions -fsanitize=fuzzer \
 		-MMD -MP -MT $@ -MF $@.d $< $(TESTABLE) $(TEST_LIBS) -o $@
 
+# Makes inputs that the frame's fuzzer begins with.
+$(BUILD)/fuzz/frame_seeds: selftests/fuzz/frame_seeds.c $(TESTABLE)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=address,undefined -MMD -MP -MT $@ -MF $@.d \
+		$< $(TESTABLE) $(TEST_LIBS) -o $@
+
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d)
 
 .PHONY: unit-programs fuzz-programs check check-unit check-net check-vm check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
-fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
 build-unit:
 	$(Q)$(MAKE) SAN='$(TEST_SAN)' FLAVOUR=-san unit-programs
@@ -81,6 +88,8 @@ check-style: userspace
 
 SECONDS ?= 60
 fuzz: build-fuzz
+	@mkdir -p $(BUILD)/corpus/frame_fuzz
+	@$(BUILD)/fuzz/frame_seeds $(BUILD)/corpus/frame_fuzz
 	@for target in $(FUZZ_TARGETS); do \
 		mkdir -p $(BUILD)/corpus/$$target; \
 		echo "== $$target"; \

@@ -158,6 +158,21 @@ void ctiha_frame_seal(struct ctiha_wire_frame *wire,
 		      const struct ctiha_mac_key *key);
 
 /**
+ * ctiha_frame_peek() - all checks but the check code
+ * @data: bytes after the Ethernet header, any alignment, hostile
+ * @len: how many; Ethernet padding behind the frame is ignored
+ * @keys: the CTIHA_KEY_SLOTS keys, NULL where a slot is empty
+ * @claim: filled in on success only: what the frame says, true or not, in range or
+ *         not; good for deciding whether its check code is worth computing
+ *
+ * Return: CTIHA_FRAME_OK or the reason for refusing it.
+ */
+enum ctiha_frame_error
+ctiha_frame_peek(const void *data, size_t len,
+		 const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS],
+		 struct ctiha_frame *claim);
+
+/**
  * ctiha_frame_open() - check a received frame and read it
  * @data: bytes after the Ethernet header, any alignment, hostile
  * @len: how many; Ethernet padding behind the frame is ignored

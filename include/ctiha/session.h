@@ -98,6 +98,17 @@ enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
 				    u64 *echoed_sent_ns);
 
 /**
+ * ctiha_session_minds() - could this frame change anything, if it is authentic?
+ * @s: session
+ * @claim: what the frame says; nothing of it is verified yet
+ *
+ * Return: false for replays, and for handshakes while the peer is believed:
+ * ctiha_session_hear() would do nothing with them but count.
+ */
+bool ctiha_session_minds(const struct ctiha_session *s,
+			 const struct ctiha_frame *claim);
+
+/**
  * ctiha_session_detect_ns() - silence that takes the session down
  * @s: session
  *

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <ctiha/budget.h>
 #include <ctiha/lease.h>
 #include <ctiha/session.h>
 
@@ -39,6 +40,7 @@ struct world {
 	struct ctiha_mac_key key;
 	struct ctiha_session session;
 	struct ctiha_lease lease;
+	struct ctiha_budget budget;
 	u64 now;
 	u64 peer_seq;
 };
@@ -70,8 +72,11 @@ static u64 take_u64(struct input *in)
 	return value;
 }
 
-static void hear(struct world *w, const struct ctiha_frame *frame, u64 random)
+/* Who is not @minded, as read before its check code, must not move anything. */
+static void hear(struct world *w, const struct ctiha_frame *frame, u64 random,
+		 bool minded)
 {
+	const struct ctiha_session before = w->session;
 	struct ctiha_testimony t = {
 		.role = frame->role, .epoch = frame->epoch,
 		.vote_epoch = frame->vote_epoch,
@@ -81,6 +86,7 @@ static void hear(struct world *w, const struct ctiha_frame *frame, u64 random)
 
 	heard = ctiha_session_hear(&w->session, frame, w->now, random,
 				   &t.echoed_sent_ns);
+	MUST(minded || !memcmp(&before, &w->session, sizeof(before)));
 	MUST(t.echoed_sent_ns <= w->now);
 	MUST(heard == CTIHA_HEARD_BOUND || !t.echoed_sent_ns);
 	if (heard != CTIHA_HEARD_BOUND)
@@ -95,10 +101,21 @@ static void hear(struct world *w, const struct ctiha_frame *frame, u64 random)
 static void receive(struct world *w, const void *data, size_t size, u64 random)
 {
 	const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS] = { &w->key };
-	struct ctiha_frame frame;
+	enum ctiha_frame_error peeked, opened;
+	struct ctiha_frame claim, frame;
+	bool minded = false;
 
-	if (ctiha_frame_open(data, size, keys, &frame) == CTIHA_FRAME_OK)
-		hear(w, &frame, random);
+	peeked = ctiha_frame_peek(data, size, keys, &claim);
+	if (!peeked) {
+		minded = ctiha_session_minds(&w->session, &claim);
+		ctiha_budget_take(&w->budget, minded, w->now);
+	}
+	opened = ctiha_frame_open(data, size, keys, &frame);
+	MUST(!peeked || peeked == opened);
+	if (opened)
+		return;
+	MUST(claim.seq == frame.seq && claim.my_discr == frame.my_discr);
+	hear(w, &frame, random, minded);
 }
 
 static void seal(struct world *w, struct ctiha_wire_frame *wire)
@@ -252,6 +269,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct world w = { .now = 1000 * CTIHA_NS_PER_MS }, before;
 
 	mac_key_set(&w.key, key);
+	ctiha_budget_init(&w.budget, 2000);
 	ctiha_session_init(&w.session, 10000, 3, take_u64(&in));
 	ctiha_lease_init(&w.lease, 0, LEASE_NS, PROMISE_NS, 0, w.now);
 	while (in.size) {

@@ -89,6 +89,7 @@ static const char *const stats[CTIHA_A_STAT_MAX + 1] = {
 	[CTIHA_A_STAT_REPLAYED] = "replayed",
 	[CTIHA_A_STAT_MISSED] = "missed",
 	[CTIHA_A_STAT_DEFERRED] = "deferred",
+	[CTIHA_A_STAT_UNVERIFIED] = "unverified",
 };
 
 static const char *word(const char *const words[], size_t count, u8 i)

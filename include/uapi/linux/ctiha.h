@@ -19,7 +19,9 @@
  * Init (I hear you), Up (you have believed a heartbeat of mine). Each
  * incarnation of a session draws a random 64-bit discriminator; only a frame
  * that echoes it and has a higher sequence number than all before counts, so a
- * replayed frame does nothing. Silence for multiplier x interval takes a
+ * replayed frame does nothing. Two key slots let keys roll over without a gap.
+ * What is refused is counted by its reason; and a link spends no more than a fifth
+ * of one CPU on check codes, however many frames come. Silence for multiplier x interval takes a
  * session Down; the slower side's interval and the sender's multiplier hold.
  *
  * EPOCHS, VOTES AND THE LEASE: never two active servers
@@ -57,7 +59,8 @@
  *
  *   NODE_SET    create the node: id, pair, lease, promise, known epoch
  *   NODE_GET    role, epoch, vote, lease left
- *   KEY_SET     set one of two key slots; a key can never be read back
+ *   KEY_SET     set one of two key slots, or empty it if no KEY is given (not the
+ *               one that is sent with); a key can never be read back
  *   FENCE_SET   the service addresses: while this server may not act, no frame
  *               leaves it with one of them as its source
  *   LINK_ADD    start heartbeats on a net device; LINK_DEL ends them
@@ -311,6 +314,7 @@ enum {
 	CTIHA_A_STAT_REPLAYED,		/* old sequence number or incarnation */
 	CTIHA_A_STAT_MISSED,		/* ticks: this server stalled */
 	CTIHA_A_STAT_DEFERRED,		/* ticks left to a softirq: device busy */
+	CTIHA_A_STAT_UNVERIFIED,	/* flood: no time to check their code */
 	CTIHA_A_STAT_PAD,
 
 	__CTIHA_A_STAT_MAX,
