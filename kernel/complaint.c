@@ -22,15 +22,15 @@ static const char *const texts[CTIHA_A_STAT_MAX + 1] = {
 		"too many to check them; see who floods this network",
 };
 
-u64 ctiha_complaint_due(struct ctiha_complaint *c, unsigned int stat, u64 total,
+u64 ctiha_complaint_due(struct ctiha_complaint *c, unsigned int stat,
 			u64 now_ns)
 {
-	u64 news = total - c->told[stat];
+	u64 news = ++c->news[stat];
 
 	if (!texts[stat] || now_ns < c->next_ns[stat])
 		return 0;
 	c->next_ns[stat] = now_ns + CTIHA_COMPLAINT_PAUSE_NS;
-	c->told[stat] = total;
+	c->news[stat] = 0;
 	return news;
 }
 

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "link.h"
 #include "node.h"
+#include "trace.h"
 
 #define GOODBYES	3	/* copies of a frame that nothing repeats */
 
@@ -52,6 +53,7 @@ int ctiha_daemon_attach(struct ctiha_node *node, u32 portid, u64 silence_ns,
 		err = ctiha_watch_attach(&node->watch, portid, silence_ns,
 					 now_ns, extack);
 	if (!err) {
+		trace_ctiha_daemon_attach(node, portid, silence_ns);
 		speak(node);
 		ctiha_node_announce(node, CTIHA_CAUSE_COMMAND, now_ns);
 	}
@@ -115,6 +117,7 @@ int ctiha_daemon_activate(struct ctiha_node *node, u32 portid, u64 epoch,
 	if (!err) {
 		err = ctiha_lease_activate(&node->lease, epoch, granted_ns,
 					   now_ns);
+		trace_ctiha_lease_activate(node, epoch, granted_ns, err);
 		explain_activate(err, extack);
 		ctiha_node_announce(node, CTIHA_CAUSE_COMMAND, now_ns);
 	}
@@ -134,6 +137,7 @@ int ctiha_daemon_renew(struct ctiha_node *node, u32 portid, u64 epoch,
 	if (!err) {
 		err = ctiha_lease_renew(&node->lease, epoch, granted_ns,
 					now_ns);
+		trace_ctiha_lease_renew(node, epoch, granted_ns, err);
 		if (err == -ESTALE)
 			NL_SET_ERR_MSG(extack,
 				       "not active in this epoch: ACTIVATE in a new one");
@@ -156,7 +160,7 @@ int ctiha_daemon_yield(struct ctiha_node *node, u32 portid,
 	ctiha_node_settle(node, now_ns);
 	err = ctiha_watch_call(&node->watch, portid, now_ns, extack);
 	if (!err) {
-		ctiha_lease_yield(&node->lease, now_ns);
+		ctiha_node_yield(node, now_ns);
 		ctiha_node_announce(node, CTIHA_CAUSE_COMMAND, now_ns);
 	}
 	ctiha_node_unlock(node, flags);

@@ -33,6 +33,7 @@
 
 #include "fence.h"
 #include "node.h"
+#include "trace.h"
 
 /* Time for the last words (a heartbeat) to leave before the last resort. */
 #define LAST_WORDS_NS	(10 * NSEC_PER_MSEC)
@@ -189,6 +190,7 @@ static unsigned int pass(void *priv, struct sk_buff *skb,
 	if (kind == NOT_FENCED)
 		return NF_ACCEPT;
 	atomic64_inc(&fence->dropped[kind]);
+	trace_ctiha_fence_drop(kind, skb->dev->ifindex);
 	return NF_DROP;
 }
 
@@ -229,6 +231,9 @@ void ctiha_fence_follow(struct ctiha_fence *fence,
 {
 	u64 until_ns = lease->role == CTIHA_ROLE_ACTIVE ? lease->deadline_ns : 0;
 
+	if (atomic64_read(&fence->open_until_ns) != until_ns)
+		trace_ctiha_fence(lease, atomic64_read(&fence->open_until_ns),
+				  until_ns);
 	atomic64_set(&fence->open_until_ns, until_ns);
 	if (forced && fence->last_resort != CTIHA_LAST_RESORT_NONE)
 		hrtimer_start(&fence->resort_timer, ns_to_ktime(LAST_WORDS_NS),

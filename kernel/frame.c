@@ -104,7 +104,7 @@ static bool fields_valid(const struct ctiha_frame *frame)
 {
 	return frame->type <= CTIHA_FRAME_GASP &&
 	       frame->session_state <= CTIHA_SESSION_UP &&
-	       frame->diag <= CTIHA_DIAG_PEER_DIED &&
+	       frame->diag <= CTIHA_DIAG_DAMPED &&
 	       frame->multiplier >= CTIHA_MULTIPLIER_MIN &&
 	       frame->multiplier <= CTIHA_MULTIPLIER_MAX &&
 	       (frame->link_kind == CTIHA_LINK_CROSSOVER ||

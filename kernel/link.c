@@ -16,6 +16,7 @@
 
 #include "link.h"
 #include "node.h"
+#include "trace.h"
 #include "transmit.h"
 
 /* A timer this late shows that we stalled; the peer gets the benefit of it. */
@@ -51,13 +52,29 @@ struct ctiha_link *ctiha_link_find(const struct ctiha_node *node,
 	return NULL;
 }
 
-void ctiha_link_count(struct ctiha_link *link, unsigned int stat)
+static u8 direction(const struct ctiha_link *link)
 {
-	unsigned long flags;
+	const struct ctiha_peer *peer = &link->node->peer;
+	u32 bit = CTIHA_REPORT_HEARS_L1 << (link->kind - 1);
 
-	raw_spin_lock_irqsave(&link->node->lock, flags);
-	link->stats[stat]++;
-	raw_spin_unlock_irqrestore(&link->node->lock, flags);
+	return ctiha_session_direction(&link->session,
+				       peer->heard && peer->report & bit,
+				       peer->heard_ns);
+}
+
+bool ctiha_link_has_news(struct ctiha_link *link)
+{
+	u8 now = direction(link);
+	bool news = link->told_state != link->session.state ||
+		    link->told_diag != link->session.diag ||
+		    link->told_direction != now;
+
+	if (news)
+		trace_ctiha_session(link, now);
+	link->told_state = link->session.state;
+	link->told_diag = link->session.diag;
+	link->told_direction = now;
+	return news;
 }
 
 void ctiha_link_view(const struct ctiha_link *link,
@@ -70,17 +87,20 @@ void ctiha_link_view(const struct ctiha_link *link,
 		.multiplier = session->multiplier,
 		.state = session->state,
 		.diag = session->diag,
+		.direction = direction(link),
 		.ifindex = link->gone ? 0 : link->dev->ifindex,
 		.interval_us = session->interval_us,
 		.agreed_us = ctiha_session_agreed_us(session),
 		.changes = session->changes,
+		.recent = session->recent.expected,
+		.recent_lost = session->recent.lost,
+		.hold_ns = ctiha_session_hold_ns(session),
 		.detect_ns = ctiha_session_detect_ns(session),
 		.rtt_ns = session->rtt_ns,
 		.heard_ns = session->rx_ns,
 	};
 	memcpy(view->name, link->name, sizeof(view->name));
 	memcpy(view->peer_mac, link->peer_mac, sizeof(view->peer_mac));
-	memcpy(view->stats, link->stats, sizeof(view->stats));
 	view->stats[CTIHA_A_STAT_LOST] = session->lost;
 }
 
@@ -131,6 +151,12 @@ static void beat(struct ctiha_link *link)
 	}
 }
 
+static void note_lateness(struct ctiha_link *link)
+{
+	ctiha_quality_note(link->quality, CTIHA_QUALITY_LATENESS,
+			   ktime_get_ns() - hrtimer_get_expires_ns(&link->tick));
+}
+
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
 	struct ctiha_link *link = container_of(timer, struct ctiha_link, tick);
@@ -139,6 +165,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	unsigned long flags;
 	u64 beats;
 
+	note_lateness(link);
 	beat(link);
 	raw_spin_lock_irqsave(&node->lock, flags);
 	/* An ATTACH may have started it anew while it ran. */
@@ -146,7 +173,8 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 		beats = hrtimer_forward_now(timer, ns_to_ktime(CTIHA_NS_PER_US *
 				ctiha_session_agreed_us(&link->session)));
 		/* More than one: it is us who stalled. */
-		link->stats[CTIHA_A_STAT_MISSED] += beats - 1;
+		ctiha_quality_count(link->quality, CTIHA_A_STAT_MISSED,
+				    beats - 1);
 		restart = HRTIMER_RESTART;
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -183,8 +211,10 @@ static enum hrtimer_restart detect(struct hrtimer *timer)
 	now_ns = ktime_get_ns();
 	if (link->gone || look_again(link, now_ns))
 		goto out;
-	if (ctiha_session_expire(&link->session, now_ns, random))
+	if (ctiha_session_expire(&link->session, now_ns, random)) {
+		trace_ctiha_silence(link, now_ns);
 		ctiha_node_announce(node, CTIHA_CAUSE_SESSION, now_ns);
+	}
 	ctiha_link_watch(link);
 out:
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -245,20 +275,37 @@ static enum ctiha_beat choose_beat(const struct net_device *dev)
 					      CTIHA_BEAT_SOFTIRQ;
 }
 
-static struct ctiha_link *link_create(struct ctiha_node *node,
-				      struct net_device *dev,
-				      const struct ctiha_link_spec *spec)
+static void link_free(struct ctiha_link *link)
+{
+	kfree_skb(link->spare);
+	free_percpu(link->quality);
+	kfree(link);
+}
+
+static struct ctiha_link *link_alloc(struct net_device *dev)
 {
 	struct ctiha_link *link = kzalloc(sizeof(*link), GFP_KERNEL);
 
 	if (!link)
 		return NULL;
-	link->node = node;
 	link->dev = dev;
-	if (ctiha_link_spare(link)) {
-		kfree(link);
+	link->quality = alloc_percpu(struct ctiha_quality);
+	if (!link->quality || ctiha_link_spare(link)) {
+		link_free(link);
 		return NULL;
 	}
+	return link;
+}
+
+static struct ctiha_link *link_create(struct ctiha_node *node,
+				      struct net_device *dev,
+				      const struct ctiha_link_spec *spec)
+{
+	struct ctiha_link *link = link_alloc(dev);
+
+	if (!link)
+		return NULL;
+	link->node = node;
 	netdev_hold(dev, &link->tracker, GFP_KERNEL);
 	spin_lock_init(&link->tx_lock);
 	memcpy(link->name, spec->name, sizeof(link->name));
@@ -339,6 +386,5 @@ void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
 	kthread_cancel_work_sync(&link->beat_work);
 	hrtimer_cancel(&link->detect);
 	netdev_put(link->dev, &link->tracker);
-	kfree_skb(link->spare);
-	kfree(link);
+	link_free(link);
 }

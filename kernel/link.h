@@ -15,6 +15,7 @@
 #include <ctiha/session.h>
 
 #include "node.h"
+#include "quality.h"
 #include "view.h"
 
 /* Where the tick sends: see send.c. */
@@ -60,10 +61,11 @@ struct ctiha_link_spec {
  * @session: the session
  * @told_state: session state of the last link event
  * @told_diag: diag of the last link event
+ * @told_direction: direction of the last link event
  * @doubted_ns: deadline at which @detect ran late and looked twice
- * @stats: by CTIHA_A_STAT_*
  * @budget: what may be spent on check codes
  * @complaint: what the log was told of refused frames
+ * @quality: counters and histograms, lockless
  *
  * The node's lock protects all from @gone on.
  */
@@ -86,10 +88,11 @@ struct ctiha_link {
 	struct ctiha_session session;
 	u8 told_state;
 	u8 told_diag;
+	u8 told_direction;
 	u64 doubted_ns;
-	u64 stats[CTIHA_A_STAT_MAX + 1];
 	struct ctiha_budget budget;
 	struct ctiha_complaint complaint;
+	struct ctiha_quality __percpu *quality;
 };
 
 /**
@@ -158,6 +161,14 @@ struct ctiha_link *ctiha_link_locked(const struct ctiha_node *node,
 void ctiha_link_drop(struct ctiha_link *link, enum ctiha_diag diag, u64 random);
 
 /**
+ * ctiha_link_has_news() - has the link changed since this was asked last?
+ * @link: link
+ *
+ * Context: node's lock held. Return: true if an event is due.
+ */
+bool ctiha_link_has_news(struct ctiha_link *link);
+
+/**
  * ctiha_link_tick() - begin to send at the session's interval
  * @link: link whose tick may or may not be running
  *
@@ -174,7 +185,7 @@ void ctiha_link_tick(struct ctiha_link *link);
 void ctiha_link_watch(struct ctiha_link *link);
 
 /**
- * ctiha_link_view() - copy what netlink shows of a link
+ * ctiha_link_view() - copy what netlink shows of a link, but for its quality
  * @link: link
  * @view: receives it
  *
@@ -188,9 +199,12 @@ void ctiha_link_view(const struct ctiha_link *link,
  * @link: link
  * @stat: CTIHA_A_STAT_*
  *
- * Context: any, node's lock not held.
+ * Context: any.
  */
-void ctiha_link_count(struct ctiha_link *link, unsigned int stat);
+static inline void ctiha_link_count(struct ctiha_link *link, unsigned int stat)
+{
+	ctiha_quality_count(link->quality, stat, 1);
+}
 
 /**
  * ctiha_link_receive() - the packet_type handler, see receive.c

@@ -7,6 +7,7 @@
 
 #include "message.h"
 #include "netlink.h"
+#include "quality.h"
 
 /* Ends a nest whose attributes were put with @failed as the result. */
 static int end_nest(struct sk_buff *skb, struct nlattr *nest, bool failed)
@@ -144,7 +145,14 @@ int ctiha_message_put_link(struct sk_buff *skb,
 		 nla_put_u64_64bit(skb, CTIHA_A_LINK_HEARD_NS,
 				   view->heard_ns, pad) ||
 		 nla_put_u32(skb, CTIHA_A_LINK_CHANGES, view->changes) ||
-		 put_stats(skb, view->stats);
+		 nla_put_u8(skb, CTIHA_A_LINK_DIRECTION, view->direction) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_RECENT, view->recent) ||
+		 nla_put_u32(skb, CTIHA_A_LINK_RECENT_LOST,
+			     view->recent_lost) ||
+		 nla_put_u64_64bit(skb, CTIHA_A_LINK_HOLD_NS,
+				   view->hold_ns, pad) ||
+		 put_stats(skb, view->stats) ||
+		 (view->quality && ctiha_quality_put(skb, view->quality));
 	return end_nest(skb, nest, failed);
 }
 

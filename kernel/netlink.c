@@ -22,6 +22,7 @@
 #include "netlink.h"
 #include "node.h"
 #include "policy.h"
+#include "quality.h"
 
 static struct ctiha_node *need_node(struct genl_info *info)
 {
@@ -329,30 +330,36 @@ static void view_link(struct ctiha_link *link, struct ctiha_link_view *view)
 
 	ctiha_link_view(link, view);
 	ctiha_node_unlock(link->node, flags);
+	/* Many CPUs make it long: not under the lock, for anyone may ask. */
+	ctiha_quality_add_counts(link->quality, view->stats);
 }
 
-static int view_link_by_name(struct ctiha_node *node, const char *name,
-			     struct ctiha_link_view *view,
-			     struct netlink_ext_ack *extack)
+static int answer_link(struct sk_buff *skb, struct ctiha_node *node,
+		       const char *name, struct genl_info *info)
 {
+	struct ctiha_link_view view;
 	struct ctiha_link *link;
+	int err = -ENOENT;
 
 	rcu_read_lock();
 	link = ctiha_link_find(node, name);
-	if (link)
-		view_link(link, view);
+	if (link) {
+		view_link(link, &view);
+		if (info->attrs[CTIHA_A_QUALITY])
+			view.quality = link->quality;
+		err = ctiha_message_put_link(skb, &view);
+	}
 	rcu_read_unlock();
-	if (link)
-		return 0;
-	NL_SET_ERR_MSG(extack, "link name: there is no such link");
-	return -ENOENT;
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG(info->extack,
+			       "link name: there is no such link");
+	return err;
 }
 
 static int cmd_link_get(struct sk_buff *request, struct genl_info *info)
 {
 	struct ctiha_node *node = need_node(info);
 	char name[CTIHA_LINK_NAME_LEN];
-	struct ctiha_link_view view;
 	struct sk_buff *skb;
 	void *head;
 	int err;
@@ -360,14 +367,12 @@ static int cmd_link_get(struct sk_buff *request, struct genl_info *info)
 	if (!node)
 		return -ENOENT;
 	err = read_link_name(info, name);
-	if (!err)
-		err = view_link_by_name(node, name, &view, info->extack);
 	if (err)
 		return err;
 	skb = reply_new(info, &head);
 	if (!skb)
 		return -ENOMEM;
-	return reply_send(skb, head, ctiha_message_put_link(skb, &view), info);
+	return reply_send(skb, head, answer_link(skb, node, name, info), info);
 }
 
 static int dump_link(struct sk_buff *skb, struct netlink_callback *cb,
@@ -522,7 +527,7 @@ static const struct genl_ops ops[] = {
 		.cmd = CTIHA_CMD_LINK_GET,
 		.doit = cmd_link_get,
 		.dumpit = cmd_link_dump,
-		.policy = ctiha_policy_link_name,
+		.policy = ctiha_policy_link_get,
 		.maxattr = CTIHA_A_MAX,
 	}, {
 		.cmd = CTIHA_CMD_LINK_ADD,

@@ -14,6 +14,7 @@
 #include "link.h"
 #include "mac.h"
 #include "node.h"
+#include "trace.h"
 
 unsigned long ctiha_node_lock(struct ctiha_node *node)
 	__acquires(&node->lock)
@@ -42,10 +43,12 @@ u32 ctiha_node_report(const struct ctiha_node *node)
 	for (i = 0; i < CTIHA_LINKS; i++) {
 		const struct ctiha_link *link = ctiha_link_locked(node, i);
 
-		if (!link || link->session.state != CTIHA_SESSION_UP)
+		if (!link)
 			continue;
-		report |= link->kind == CTIHA_LINK_CROSSOVER ?
-			  CTIHA_REPORT_L1 : CTIHA_REPORT_L2;
+		if (link->session.state == CTIHA_SESSION_UP)
+			report |= CTIHA_REPORT_L1 << i;
+		if (ctiha_session_hears(&link->session))
+			report |= CTIHA_REPORT_HEARS_L1 << i;
 	}
 	return report;
 }
@@ -73,9 +76,11 @@ static enum hrtimer_restart lease_timeout(struct hrtimer *timer)
 void ctiha_node_settle(struct ctiha_node *node, u64 now_ns)
 {
 	/* Nothing relied on the role after the lease's end: so that is when. */
-	if (ctiha_lease_expire(&node->lease, now_ns))
-		ctiha_node_announce(node, CTIHA_CAUSE_LEASE_EXPIRED,
-				    node->lease.deadline_ns);
+	if (!ctiha_lease_expire(&node->lease, now_ns))
+		return;
+	trace_ctiha_lease_expire(&node->lease);
+	ctiha_node_announce(node, CTIHA_CAUSE_LEASE_EXPIRED,
+			    node->lease.deadline_ns);
 }
 
 /* What a heartbeat of the peer changes on a link is a matter of the session. */
@@ -86,11 +91,37 @@ static enum ctiha_cause link_cause(enum ctiha_cause cause)
 	return cause;
 }
 
-/* Return: whether the peer is heard on any link. */
-static bool announce_links(struct ctiha_node *node, enum ctiha_cause cause,
+static bool any_link_up(const struct ctiha_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < CTIHA_LINKS; i++) {
+		const struct ctiha_link *link = ctiha_link_locked(node, i);
+
+		if (link && link->session.state == CTIHA_SESSION_UP)
+			return true;
+	}
+	return false;
+}
+
+/* A peer that is heard must not look dead: the last link is never damped. */
+static void trust_last_link(struct ctiha_node *node, u64 now_ns)
+{
+	unsigned int i;
+
+	if (any_link_up(node))
+		return;
+	for (i = 0; i < CTIHA_LINKS; i++) {
+		struct ctiha_link *link = ctiha_link_locked(node, i);
+
+		if (link)
+			ctiha_session_trust(&link->session, now_ns);
+	}
+}
+
+static void announce_links(struct ctiha_node *node, enum ctiha_cause cause,
 			   u64 now_ns)
 {
-	bool heard = false;
 	unsigned int i;
 
 	for (i = 0; i < CTIHA_LINKS; i++) {
@@ -98,15 +129,9 @@ static bool announce_links(struct ctiha_node *node, enum ctiha_cause cause,
 
 		if (!link)
 			continue;
-		heard |= link->session.state == CTIHA_SESSION_UP;
-		if (link->session.state == link->told_state &&
-		    link->session.diag == link->told_diag)
-			continue;
-		link->told_state = link->session.state;
-		link->told_diag = link->session.diag;
-		ctiha_notify_link(link, link_cause(cause), now_ns);
+		if (ctiha_link_has_news(link))
+			ctiha_notify_link(link, link_cause(cause), now_ns);
 	}
-	return heard;
 }
 
 static void announce_peer(struct ctiha_node *node, enum ctiha_cause cause,
@@ -153,6 +178,7 @@ static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 	if (face.role == told->role && face.report == told->report &&
 	    face.epoch == told->epoch && face.vote_epoch == told->vote_epoch)
 		return;
+	trace_ctiha_role(node, told->role, cause);
 	node->told = face;
 	ctiha_notify_node(node, cause, now_ns);
 	ctiha_notify_beat(node);
@@ -161,24 +187,33 @@ static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 void ctiha_node_announce(struct ctiha_node *node, enum ctiha_cause cause,
 			 u64 now_ns)
 {
-	node->peer.heard = announce_links(node, cause, now_ns);
+	trust_last_link(node, now_ns);
+	node->peer.heard = any_link_up(node);
+	announce_links(node, cause, now_ns);
 	announce_peer(node, cause, now_ns);
 	announce_self(node, cause, now_ns);
 	arm_lease(node);
+}
+
+void ctiha_node_yield(struct ctiha_node *node, u64 now_ns)
+{
+	ctiha_lease_yield(&node->lease, now_ns);
+	trace_ctiha_lease_yield(&node->lease);
 }
 
 void ctiha_node_daemon_lost(struct ctiha_node *node, enum ctiha_cause cause,
 			    u64 now_ns)
 {
 	node->report = 0;
-	ctiha_lease_yield(&node->lease, now_ns);
+	trace_ctiha_daemon_lost(node, cause);
+	ctiha_node_yield(node, now_ns);
 	ctiha_node_announce(node, cause, now_ns);
 }
 
 void ctiha_node_fall_quiet(struct ctiha_node *node, u64 now_ns)
 {
 	ctiha_watch_detach(&node->watch);
-	ctiha_lease_yield(&node->lease, now_ns);
+	ctiha_node_yield(node, now_ns);
 	node->report = 0;
 	node->quiet = true;
 }

@@ -210,6 +210,15 @@ void ctiha_node_announce(struct ctiha_node *node, enum ctiha_cause cause,
 u32 ctiha_node_report(const struct ctiha_node *node);
 
 /**
+ * ctiha_node_yield() - leave the active role if held and vote for the peer
+ * @node: node
+ * @now_ns: the time
+ *
+ * ctiha_node_announce() follows. Context: any, node's lock held.
+ */
+void ctiha_node_yield(struct ctiha_node *node, u64 now_ns);
+
+/**
  * ctiha_node_daemon_lost() - the daemon is dead: say so, vote for the peer
  * @node: node
  * @cause: CTIHA_CAUSE_DAEMON_CLOSED or CTIHA_CAUSE_DAEMON_SILENT

@@ -13,6 +13,7 @@
 #include "message.h"
 #include "node.h"
 #include "notify.h"
+#include "quality.h"
 
 static bool stopped;
 
@@ -60,8 +61,10 @@ void ctiha_notify_link(struct ctiha_link *link, enum ctiha_cause cause,
 	struct ctiha_event *event = record(link->node, CTIHA_CMD_LINK_NTF,
 					   cause, now_ns);
 
-	if (event)
-		ctiha_link_view(link, &event->link);
+	if (!event)
+		return;
+	ctiha_link_view(link, &event->link);
+	ctiha_quality_add_counts(link->quality, event->link.stats);
 }
 
 void ctiha_notify_beat(struct ctiha_node *node)

@@ -17,7 +17,7 @@
 /* Leaves room to count on; nobody gets there by takeovers. */
 #define EPOCH_MAX	(U64_MAX >> 1)
 
-#define REPORT_ALL	((CTIHA_REPORT_SWITCH << 1) - 1)	/* the highest bit */
+#define REPORT_ALL	((CTIHA_REPORT_HEARS_L2 << 1) - 1)	/* the highest bit */
 
 #define REFUSE(extack, attr, text)				\
 ({								\
@@ -217,6 +217,11 @@ const struct nla_policy ctiha_policy_link_add[CTIHA_A_MAX + 1] = {
 
 const struct nla_policy ctiha_policy_link_name[CTIHA_A_MAX + 1] = {
 	[CTIHA_A_LINK] = NLA_POLICY_NESTED(link_name),
+};
+
+const struct nla_policy ctiha_policy_link_get[CTIHA_A_MAX + 1] = {
+	[CTIHA_A_LINK] = NLA_POLICY_NESTED(link_name),
+	[CTIHA_A_QUALITY] = { .type = NLA_FLAG },
 };
 
 const struct nla_policy ctiha_policy_attach[CTIHA_A_MAX + 1] = {

@@ -17,6 +17,7 @@ extern const struct nla_policy ctiha_policy_key[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_fence[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_link_add[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_link_name[CTIHA_A_MAX + 1];
+extern const struct nla_policy ctiha_policy_link_get[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_attach[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_report[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_epoch[CTIHA_A_MAX + 1];

@@ -11,6 +11,7 @@
 
 #include "link.h"
 #include "node.h"
+#include "trace.h"
 
 static const u8 refusal_stat[] = {
 	[CTIHA_FRAME_MALFORMED] = CTIHA_A_STAT_MALFORMED,
@@ -95,9 +96,12 @@ static enum ctiha_cause believe(struct ctiha_link *link,
 	};
 	enum ctiha_diag farewell = ctiha_frame_farewell(frame);
 	struct ctiha_node *node = link->node;
+	u64 deadline_ns = node->lease.deadline_ns;
 	bool deposed;
 
 	deposed = ctiha_lease_hear(&node->lease, &testimony, now_ns);
+	if (node->lease.deadline_ns != deadline_ns)
+		trace_ctiha_lease_vote(&node->lease);
 	see_peer(&node->peer, frame, now_ns);
 	if (farewell != CTIHA_DIAG_NONE)
 		ctiha_link_drop(link, farewell, random);
@@ -110,10 +114,13 @@ static void hear(struct ctiha_link *link, const struct ctiha_frame *frame,
 	struct ctiha_session *session = &link->session;
 	enum ctiha_cause cause = CTIHA_CAUSE_SESSION;
 	unsigned int stat = CTIHA_A_STAT_RX;
+	enum ctiha_heard heard;
 	u64 echoed_sent_ns;
 
-	switch (ctiha_session_hear(session, frame, now_ns, random,
-				   &echoed_sent_ns)) {
+	heard = ctiha_session_hear(session, frame, now_ns, random,
+				   &echoed_sent_ns);
+	trace_ctiha_frame_heard(link, frame, heard);
+	switch (heard) {
 	case CTIHA_HEARD_REPLAY:
 		stat = CTIHA_A_STAT_REPLAYED;
 		break;
@@ -123,10 +130,11 @@ static void hear(struct ctiha_link *link, const struct ctiha_frame *frame,
 			stat = CTIHA_A_STAT_REPLAYED;
 		break;
 	case CTIHA_HEARD_BOUND:
+		ctiha_quality_hear(link->quality, session, echoed_sent_ns);
 		cause = believe(link, frame, echoed_sent_ns, now_ns, random);
 		break;
 	}
-	link->stats[stat]++;
+	ctiha_link_count(link, stat);
 	ctiha_link_watch(link);
 	ctiha_node_announce(link->node, cause, now_ns);
 }
@@ -151,7 +159,7 @@ static void take_in(struct ctiha_link *link, const struct ctiha_frame *frame,
 		goto out;
 	ctiha_node_settle(node, now_ns);
 	if (is_echo_of_farewell(link, frame))
-		link->stats[CTIHA_A_STAT_REPLAYED]++;
+		ctiha_link_count(link, CTIHA_A_STAT_REPLAYED);
 	else
 		hear(link, frame, now_ns, random);
 out:
@@ -164,9 +172,10 @@ static void refuse(struct ctiha_link *link, unsigned int stat, u64 now_ns)
 	unsigned long flags;
 	u64 news;
 
+	ctiha_link_count(link, stat);
+	trace_ctiha_frame_refused(link, stat);
 	raw_spin_lock_irqsave(&link->node->lock, flags);
-	news = ctiha_complaint_due(&link->complaint, stat, ++link->stats[stat],
-				   now_ns);
+	news = ctiha_complaint_due(&link->complaint, stat, now_ns);
 	raw_spin_unlock_irqrestore(&link->node->lock, flags);
 	/* Links that come and go must not flood the log either. */
 	if (news && net_ratelimit())

@@ -15,6 +15,7 @@
 
 #include "link.h"
 #include "node.h"
+#include "trace.h"
 #include "transmit.h"
 
 /* All but the session's part. */
@@ -127,6 +128,7 @@ static struct sk_buff *make(struct ctiha_link *link, enum ctiha_frame_type type)
 		return NULL;
 	}
 	seal(link, skb, &frame);
+	trace_ctiha_frame_sent(link, &frame, 0);
 	return skb;
 }
 
@@ -183,8 +185,8 @@ static void defer(struct ctiha_link *link)
 {
 	struct ctiha_node *node = link->node;
 
+	ctiha_link_count(link, CTIHA_A_STAT_DEFERRED);
 	raw_spin_lock(&node->lock);
-	link->stats[CTIHA_A_STAT_DEFERRED]++;
 	ctiha_notify_beat(node);
 	raw_spin_unlock(&node->lock);
 }

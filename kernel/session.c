@@ -2,7 +2,8 @@
 /*
  * The three-way heartbeat session. See include/ctiha/session.h.
  *
- * Timers: one, the detection deadline (ctiha_session_deadline_ns).
+ * Timers: the detection deadline (ctiha_session_deadline_ns); the end of a hold
+ * (damping.c), which is noticed by the next frame.
  *
  * Events: a frame heard, the deadline passed, a drop ordered from outside.
  *
@@ -11,8 +12,10 @@
  *      +--> | Down |            | Init |                         | Up |
  *      |    +------+            +------+                         +----+
  *      |                            |                               |
- *      +-- silence -----------------+                               |
- *      +-- silence, bound Down from the peer, new incarnation ------+
+ *      +-- silence -----------------+ <-- bound Down from the peer -+
+ *      +-- silence, new incarnation --------------------------------+
+ *
+ * On a damped link the last step waits until the hold of either side is over.
  *
  * A frame is *bound* if it echoes our discriminator: its sender has heard this
  * very incarnation of us, so the frame cannot be a replay from before. Unbound
@@ -20,7 +23,9 @@
  * peer the sequence number must grow. Going Down draws a new discriminator,
  * which makes every frame bound to the old one worthless. The peer's is kept:
  * so the first frames after going Down are bound for a peer that still hears
- * us, and a loss in one direction is known to both sides within one interval.
+ * us, and a loss in one direction is known to both sides within one interval. The
+ * side that still hears goes to Init at once and stays there: it never says
+ * meanwhile that it hears nothing.
  */
 #include <ctiha/session.h>
 
@@ -36,6 +41,8 @@ static void begin_incarnation(struct ctiha_session *s, u64 random)
 	s->echo_ns = 0;
 	s->rtt_ns = 0;
 	s->state = CTIHA_SESSION_DOWN;
+	s->damping.ready_ns = 0;
+	memset(&s->recent, 0, sizeof(s->recent));
 	memset(s->sent_ns, 0, sizeof(s->sent_ns));
 }
 
@@ -82,6 +89,9 @@ bool ctiha_session_expire(struct ctiha_session *s, u64 now_ns, u64 random)
 {
 	if (now_ns < ctiha_session_deadline_ns(s))
 		return false;
+	if (s->state == CTIHA_SESSION_UP)
+		ctiha_damping_flap(&s->damping, s->rx_ns,
+				   ctiha_session_detect_ns(s));
 	ctiha_session_drop(s, CTIHA_DIAG_SILENCE, random);
 	return true;
 }
@@ -124,8 +134,12 @@ static void measure_rtt(struct ctiha_session *s,
 static void adopt(struct ctiha_session *s, const struct ctiha_frame *frame,
 		  u64 now_ns)
 {
-	if (s->rx_seq && s->peer_discr == frame->my_discr)
-		s->lost += frame->seq - s->rx_seq - 1;
+	bool follows = s->rx_seq && s->peer_discr == frame->my_discr;
+	u64 missing = follows ? frame->seq - s->rx_seq - 1 : 0;
+
+	s->apart_ns = follows && !missing ? now_ns - s->rx_ns : 0;
+	s->lost += missing;
+	ctiha_loss_note(&s->recent, missing);
 	s->peer_discr = frame->my_discr;
 	s->peer_multiplier = frame->multiplier;
 	s->peer_interval_us = frame->interval_us;
@@ -173,6 +187,40 @@ static enum ctiha_diag end_diag(const struct ctiha_frame *frame)
 	       CTIHA_DIAG_PEER_DOWN : CTIHA_DIAG_PEER_RESTARTED;
 }
 
+static void rise(struct ctiha_session *s, u64 now_ns)
+{
+	s->state = CTIHA_SESSION_UP;
+	s->damping.hold_ns = 0;
+	s->damping.up_ns = now_ns;
+}
+
+/* The peer could be up with us and is damped itself: both trust it, or neither. */
+static bool peer_holds(const struct ctiha_frame *frame)
+{
+	return frame->session_state == CTIHA_SESSION_INIT &&
+	       frame->diag == CTIHA_DIAG_DAMPED;
+}
+
+/*
+ * Believed by the peer it is up, unless damped. Only the own hold is called DAMPED:
+ * two sides that waited for each other's would wait for ever.
+ */
+static void rise_or_wait(struct ctiha_session *s,
+			 const struct ctiha_frame *frame, u64 now_ns)
+{
+	bool believed = frame->echo_seq;
+	bool holds = ctiha_damping_holds(&s->damping, believed, now_ns);
+
+	if (holds)
+		s->diag = CTIHA_DIAG_DAMPED;
+	else if (s->diag == CTIHA_DIAG_DAMPED)
+		s->diag = CTIHA_DIAG_SILENCE;
+	if (!believed || holds || peer_holds(frame))
+		s->state = CTIHA_SESSION_INIT;
+	else
+		rise(s, now_ns);
+}
+
 /*
  * Only bound frames are echoed: a vote is a promise from the frame on that it
  * echoes (lease.c), and nothing is promised to a frame that is not believed.
@@ -184,10 +232,8 @@ static void advance(struct ctiha_session *s, const struct ctiha_frame *frame,
 	adopt(s, frame, now_ns);
 	s->echo_seq = frame->seq;
 	s->echo_ns = now_ns;
-	if (frame->echo_seq)
-		s->state = CTIHA_SESSION_UP;
-	else if (s->state == CTIHA_SESSION_DOWN)
-		s->state = CTIHA_SESSION_INIT;
+	if (s->state != CTIHA_SESSION_UP)
+		rise_or_wait(s, frame, now_ns);
 }
 
 enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
@@ -202,10 +248,50 @@ enum ctiha_heard ctiha_session_hear(struct ctiha_session *s,
 		return hear_unbound(s, frame, now_ns);
 	if (has_ended(s, frame)) {
 		ctiha_session_drop(s, end_diag(frame), random);
-		return CTIHA_HEARD_UNBOUND;
+		return s->diag == CTIHA_DIAG_PEER_DOWN ?
+		       hear_unbound(s, frame, now_ns) : CTIHA_HEARD_UNBOUND;
 	}
 	*echoed_sent_ns = sent_time(s, frame->echo_seq);
 	measure_rtt(s, frame, now_ns, *echoed_sent_ns);
 	advance(s, frame, now_ns);
 	return CTIHA_HEARD_BOUND;
+}
+
+void ctiha_session_trust(struct ctiha_session *s, u64 now_ns)
+{
+	if (!s->damping.ready_ns)
+		return;
+	if (s->diag == CTIHA_DIAG_DAMPED)
+		s->diag = CTIHA_DIAG_SILENCE;
+	rise(s, now_ns);
+}
+
+u64 ctiha_session_hold_ns(const struct ctiha_session *s)
+{
+	return s->diag == CTIHA_DIAG_DAMPED ? s->damping.hold_ns : 0;
+}
+
+/* By then the peer has noticed if it no longer hears us either, and said so. */
+static u64 settled_ns(const struct ctiha_session *s)
+{
+	return s->rx_ns + (s->multiplier + 2) * CTIHA_NS_PER_US *
+			  ctiha_session_agreed_us(s);
+}
+
+static bool peer_hears_us(const struct ctiha_session *s, bool peer_hears,
+			  u64 said_ns)
+{
+	if (s->state == CTIHA_SESSION_UP || s->damping.ready_ns)
+		return true;
+	if (s->state == CTIHA_SESSION_DOWN)
+		return peer_hears && said_ns >= settled_ns(s);
+	/* What it said on this very link is newer than what it said elsewhere. */
+	return peer_hears && s->diag != CTIHA_DIAG_PEER_DOWN;
+}
+
+enum ctiha_direction ctiha_session_direction(const struct ctiha_session *s,
+					     bool peer_hears, u64 said_ns)
+{
+	return (ctiha_session_hears(s) ? CTIHA_DIRECTION_IN : 0) |
+	       (peer_hears_us(s, peer_hears, said_ns) ? CTIHA_DIRECTION_OUT : 0);
 }

@@ -12,6 +12,8 @@
 #include <ctiha/base.h>
 #include <linux/ctiha.h>
 
+struct ctiha_quality;
+
 /* Mirrors CTIHA_A_FENCE_*; IPv4 addresses are mapped into IPv6. */
 struct ctiha_fence_view {
 	bool closed;
@@ -58,15 +60,20 @@ struct ctiha_link_view {
 	u8 multiplier;
 	u8 state;
 	u8 diag;
+	u8 direction;
 	u8 peer_mac[ETH_ALEN];
 	u32 ifindex;		/* 0: the link is gone */
 	u32 interval_us;
 	u32 agreed_us;
 	u32 changes;
+	u32 recent;
+	u32 recent_lost;
+	u64 hold_ns;
 	u64 detect_ns;
 	u64 rtt_ns;
 	u64 heard_ns;
 	u64 stats[CTIHA_A_STAT_MAX + 1];
+	const struct ctiha_quality __percpu *quality;	/* NULL: not to be shown */
 };
 
 #endif /* CTIHA_KERNEL_VIEW_H */

@@ -17,23 +17,23 @@
 /**
  * struct ctiha_complaint - what was said of each reason
  * @next_ns: not before this time again, by CTIHA_A_STAT_*
- * @told: count at the last complaint, by CTIHA_A_STAT_*
+ * @news: refusals since the last complaint, by CTIHA_A_STAT_*
  */
 struct ctiha_complaint {
 	u64 next_ns[CTIHA_A_STAT_MAX + 1];
-	u64 told[CTIHA_A_STAT_MAX + 1];
+	u64 news[CTIHA_A_STAT_MAX + 1];
 };
 
 /**
- * ctiha_complaint_due() - shall this refusal be told now?
+ * ctiha_complaint_due() - a frame is refused: shall it be told now?
  * @c: of the link; begins as zeroes
  * @stat: the reason, CTIHA_A_STAT_*
- * @total: frames refused for it since the link began, this one included
  * @now_ns: the time
  *
- * Return: frames refused for it since the last complaint; 0: say nothing now.
+ * Return: frames refused for it since the last complaint, this one included; 0:
+ * say nothing now.
  */
-u64 ctiha_complaint_due(struct ctiha_complaint *c, unsigned int stat, u64 total,
+u64 ctiha_complaint_due(struct ctiha_complaint *c, unsigned int stat,
 			u64 now_ns);
 
 /**

@@ -9,7 +9,9 @@
 #ifndef CTIHA_SESSION_H
 #define CTIHA_SESSION_H
 
+#include <ctiha/damping.h>
 #include <ctiha/frame.h>
+#include <ctiha/loss.h>
 
 /* Send times kept for round trips and leases: at least a detection time's worth. */
 #define CTIHA_SESSION_WINDOW	128
@@ -30,8 +32,11 @@
  * @echo_seq: last bound one among them, to be echoed; 0 if none
  * @echo_ns: when that was heard
  * @rtt_ns: last measured round trip, 0 if unknown
+ * @apart_ns: time between the last two frames heard, 0 if they are no neighbours
  * @lost: gaps seen in the peer's sequence
  * @changes: times it went from Up to Down
+ * @recent: loss of late, in this incarnation
+ * @damping: whether it may be trusted
  * @sent_ns: send times of the last frames, by sequence number
  */
 struct ctiha_session {
@@ -49,8 +54,11 @@ struct ctiha_session {
 	u64 echo_seq;
 	u64 echo_ns;
 	u64 rtt_ns;
+	u64 apart_ns;
 	u64 lost;
 	u32 changes;
+	struct ctiha_loss recent;
+	struct ctiha_damping damping;
 	u64 sent_ns[CTIHA_SESSION_WINDOW];
 };
 
@@ -148,5 +156,43 @@ bool ctiha_session_expire(struct ctiha_session *s, u64 now_ns, u64 random);
  */
 void ctiha_session_drop(struct ctiha_session *s, enum ctiha_diag diag,
 			u64 random);
+
+/**
+ * ctiha_session_trust() - damped or not, count on it: no other link is up
+ * @s: session
+ * @now_ns: the time
+ *
+ * To be called for every session after each change, while no session with the peer
+ * is up: a peer that is heard must not look dead.
+ */
+void ctiha_session_trust(struct ctiha_session *s, u64 now_ns);
+
+/**
+ * ctiha_session_hears() - does this server hear the peer on this link?
+ * @s: session
+ */
+static inline bool ctiha_session_hears(const struct ctiha_session *s)
+{
+	return s->state != CTIHA_SESSION_DOWN;
+}
+
+/**
+ * ctiha_session_direction() - in which direction the link works
+ * @s: session
+ * @peer_hears: the peer is heard somewhere, and says that it hears us on this link
+ * @said_ns: when it last said something
+ *
+ * Return: enum ctiha_direction.
+ */
+enum ctiha_direction ctiha_session_direction(const struct ctiha_session *s,
+					     bool peer_hears, u64 said_ns);
+
+/**
+ * ctiha_session_hold_ns() - how long the link has to be good before it is trusted
+ * @s: session
+ *
+ * Return: 0 unless it is damped.
+ */
+u64 ctiha_session_hold_ns(const struct ctiha_session *s);
 
 #endif /* CTIHA_SESSION_H */

@@ -130,7 +130,7 @@ static void bind(struct world *w, struct ctiha_wire_frame *wire)
 {
 	wire->type %= CTIHA_FRAME_GASP + 1;
 	wire->session_state %= CTIHA_SESSION_UP + 1;
-	wire->diag %= CTIHA_DIAG_PEER_DIED + 1;
+	wire->diag %= CTIHA_DIAG_DAMPED + 1;
 	wire->last_words = wire->type == CTIHA_FRAME_GASP ?
 			   1 + wire->last_words % CTIHA_LAST_WORDS_UNLOAD :
 			   CTIHA_LAST_WORDS_NONE;

@@ -123,15 +123,15 @@ TEST(minds_what_could_change_something)
 
 TEST(complaint_once_a_minute)
 {
-	struct ctiha_complaint c = { .told = { 0 } };
+	struct ctiha_complaint c = { .news = { 0 } };
 	const unsigned int forged = CTIHA_A_STAT_FORGED;
 
-	EXPECT_EQ(1, ctiha_complaint_due(&c, forged, 1, NOW));
-	EXPECT_EQ(0, ctiha_complaint_due(&c, forged, 2, NOW));
-	EXPECT_EQ(0, ctiha_complaint_due(&c, forged, 3,
+	EXPECT_EQ(1, ctiha_complaint_due(&c, forged, NOW));
+	EXPECT_EQ(0, ctiha_complaint_due(&c, forged, NOW));
+	EXPECT_EQ(0, ctiha_complaint_due(&c, forged,
 					 NOW + CTIHA_COMPLAINT_PAUSE_NS - 1));
-	EXPECT_EQ(4, ctiha_complaint_due(&c, CTIHA_A_STAT_KEY, 4, NOW));
-	EXPECT_EQ(9, ctiha_complaint_due(&c, forged, 10,
+	EXPECT_EQ(1, ctiha_complaint_due(&c, CTIHA_A_STAT_KEY, NOW));
+	EXPECT_EQ(3, ctiha_complaint_due(&c, forged,
 					 NOW + CTIHA_COMPLAINT_PAUSE_NS));
 }
 
@@ -142,13 +142,13 @@ TEST(complaint_says_what_to_do)
 		CTIHA_A_STAT_FORGED, CTIHA_A_STAT_FOREIGN,
 		CTIHA_A_STAT_UNVERIFIED,
 	};
-	struct ctiha_complaint c = { .told = { 0 } };
+	struct ctiha_complaint c = { .news = { 0 } };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(told); i++)
 		EXPECT_NE(NULL, strstr(ctiha_complaint_text(told[i]), "; "));
 	/* Not of what happens in good order. */
-	EXPECT_EQ(0, ctiha_complaint_due(&c, CTIHA_A_STAT_REPLAYED, 1, NOW));
+	EXPECT_EQ(0, ctiha_complaint_due(&c, CTIHA_A_STAT_REPLAYED, NOW));
 	EXPECT_EQ(NULL, ctiha_complaint_text(CTIHA_A_STAT_REPLAYED));
 }
 

@@ -315,7 +315,8 @@ static const struct heartbeat_event *find_event(const struct side *side,
 TEST_F(packet, sessions_come_up_and_nodes_see_each_other)
 {
 	const u32 seen = CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 |
-			 CTIHA_REPORT_L2 | CTIHA_REPORT_ELIGIBLE;
+			 CTIHA_REPORT_L2 | CTIHA_REPORT_ELIGIBLE |
+			 CTIHA_REPORT_HEARS_L1 | CTIHA_REPORT_HEARS_L2;
 	struct heartbeat_snapshot snap;
 
 	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
@@ -344,14 +345,16 @@ TEST_F(packet, a_link_that_is_lost_is_told_to_the_peer)
 	ASSERT_SOON(BOTH, B->link[1].state == CTIHA_SESSION_DOWN);
 	EXPECT_EQ(CTIHA_DIAG_SILENCE, B->link[1].diag);
 	ASSERT_SOON(BOTH, B->peer.report ==
-		    (CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1));
+		    (CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 |
+		     CTIHA_REPORT_HEARS_L1));
 	EXPECT_TRUE(B->peer.heard);
 	ASSERT_SOON(BOTH, B->link[0].state == CTIHA_SESSION_UP);
 	/* The bits that the backend computes cannot be set by hand. */
 	ASSERT_EQ(0, backend->report(A->hb, CTIHA_REPORT_KERNEL |
 				     CTIHA_REPORT_SYNCED, 0));
 	ASSERT_SOON(BOTH, B->peer.report == (CTIHA_REPORT_DAEMON |
-		    CTIHA_REPORT_L1 | CTIHA_REPORT_SYNCED));
+		    CTIHA_REPORT_L1 | CTIHA_REPORT_HEARS_L1 |
+		    CTIHA_REPORT_SYNCED));
 }
 
 TEST_F(packet, activation_by_vote_and_renewal)

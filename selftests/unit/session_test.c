@@ -345,21 +345,402 @@ TEST_F(session, one_way_loss_takes_both_sides_down)
 	from_b = say(self, &self->b);
 	EXPECT_EQ(CTIHA_SESSION_DOWN, from_b.session_state);
 	hear(self, &self->a, &from_b);
-	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	/* It hears, and says so without a break. */
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->a.state);
 	EXPECT_EQ(CTIHA_DIAG_PEER_DOWN, self->a.diag);
-	/* That way alone never brings it up. */
-	for (; self->now < 3000 * MS; self->now += INTERVAL_NS) {
-		say(self, &self->a);
-		pass(self, &self->b, &self->a);
-		expire(self, &self->a);
-		expire(self, &self->b);
-		ASSERT_NE(CTIHA_SESSION_UP, self->a.state);
-		ASSERT_EQ(CTIHA_SESSION_DOWN, self->b.state);
-	}
+	/* What was said over the other link a moment ago is older than this. */
+	EXPECT_EQ(CTIHA_DIRECTION_IN,
+		  ctiha_session_direction(&self->a, true, self->now - 1));
 	EXPECT_EQ(1, self->a.changes);
 	EXPECT_EQ(1, self->b.changes);
 	beat(self, 2);
 	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+/*
+ * What node.c makes of two links, of which only this one is in trouble: each side
+ * hears over the other link, every interval, what its peer says of this one.
+ */
+struct watcher {
+	u8 state, diag, direction;
+	unsigned int changes, state_changes;
+};
+
+static void watch(FIXTURE_DATA(session) *self, struct watcher *w,
+		  const struct ctiha_session *own,
+		  const struct ctiha_session *peer)
+{
+	u8 direction = ctiha_session_direction(own, ctiha_session_hears(peer),
+					       self->now);
+
+	w->state_changes += w->state != own->state;
+	w->changes += w->state != own->state || w->diag != own->diag ||
+		      w->direction != direction;
+	w->state = own->state;
+	w->diag = own->diag;
+	w->direction = direction;
+}
+
+/* One interval, with the frames of a, of b, or of both arriving. */
+static void round_of(FIXTURE_DATA(session) *self, bool a_to_b, bool b_to_a)
+{
+	struct ctiha_frame from_a, from_b;
+
+	self->now += INTERVAL_NS;
+	expire(self, &self->a);
+	expire(self, &self->b);
+	from_a = say(self, &self->a);
+	from_b = say(self, &self->b);
+	if (a_to_b)
+		hear(self, &self->b, &from_a);
+	if (b_to_a)
+		hear(self, &self->a, &from_b);
+}
+
+#define ASSERT_STATES_UP() do { \
+	ASSERT_EQ(CTIHA_SESSION_UP, self->a.state); \
+	ASSERT_EQ(CTIHA_SESSION_UP, self->b.state); \
+} while (0)
+
+#define MINUTE		(60000 * MS)
+#define ROUNDS(ns)	((ns) / INTERVAL_NS)
+
+TEST_F(session, one_way_loss_for_a_minute_is_one_change)
+{
+	struct watcher a = { .state = 0 }, b = { .state = 0 };
+	u64 i;
+
+	beat(self, 5);
+	watch(self, &a, &self->a, &self->b);
+	watch(self, &b, &self->b, &self->a);
+	EXPECT_EQ(CTIHA_DIRECTION_BOTH, a.direction);
+	EXPECT_EQ(CTIHA_DIRECTION_BOTH, b.direction);
+	a.changes = a.state_changes = b.changes = b.state_changes = 0;
+	for (i = 0; i < ROUNDS(MINUTE); i++) {
+		round_of(self, false, true);
+		watch(self, &a, &self->a, &self->b);
+		watch(self, &b, &self->b, &self->a);
+	}
+	EXPECT_EQ(CTIHA_SESSION_INIT, a.state);
+	EXPECT_EQ(CTIHA_DIAG_PEER_DOWN, a.diag);
+	EXPECT_EQ(CTIHA_DIRECTION_IN, a.direction);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, b.state);
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, b.diag);
+	EXPECT_EQ(CTIHA_DIRECTION_OUT, b.direction);
+	EXPECT_EQ(1, a.state_changes);
+	EXPECT_EQ(1, b.state_changes);
+	EXPECT_EQ(1, a.changes);
+	/* Silence is told at once; that the peer still hears, when it is sure. */
+	EXPECT_EQ(2, b.changes);
+	EXPECT_EQ(1, self->a.changes);
+	EXPECT_EQ(1, self->b.changes);
+	for (i = 0; i < 3; i++)
+		round_of(self, true, true);
+	watch(self, &a, &self->a, &self->b);
+	watch(self, &b, &self->b, &self->a);
+	EXPECT_EQ(CTIHA_DIRECTION_BOTH, a.direction);
+	EXPECT_EQ(CTIHA_DIRECTION_BOTH, b.direction);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+/* A cut cable is never taken for a link that works in one direction. */
+TEST_F(session, loss_both_ways_has_no_direction)
+{
+	struct watcher a = { .state = 0 }, b = { .state = 0 };
+	unsigned int i;
+
+	/* One side is silent a little longer before it is cut off. */
+	beat(self, 5);
+	round_of(self, false, true);
+	a.state = b.state = CTIHA_SESSION_UP;
+	for (i = 0; i < 100; i++) {
+		round_of(self, false, false);
+		watch(self, &a, &self->a, &self->b);
+		watch(self, &b, &self->b, &self->a);
+		ASSERT_TRUE(a.direction == CTIHA_DIRECTION_BOTH ||
+			    a.direction == CTIHA_DIRECTION_NONE);
+		ASSERT_TRUE(b.direction == CTIHA_DIRECTION_BOTH ||
+			    b.direction == CTIHA_DIRECTION_NONE);
+	}
+	EXPECT_EQ(CTIHA_DIRECTION_NONE, a.direction);
+	EXPECT_EQ(CTIHA_DIRECTION_NONE, b.direction);
+	EXPECT_EQ(1, a.state_changes);
+	EXPECT_EQ(1, b.state_changes);
+}
+
+TEST_F(session, a_silent_peer_says_nothing_of_direction)
+{
+	beat(self, 5);
+	self->now += DETECT_NS;
+	expire(self, &self->b);
+	EXPECT_EQ(CTIHA_DIRECTION_NONE,
+		  ctiha_session_direction(&self->b, false, self->now + MINUTE));
+	EXPECT_EQ(CTIHA_DIRECTION_NONE,
+		  ctiha_session_direction(&self->b, true, self->now));
+	EXPECT_EQ(CTIHA_DIRECTION_OUT,
+		  ctiha_session_direction(&self->b, true, self->now + MINUTE));
+}
+
+/* ---- damping ---- */
+
+/* Falls silent in both directions for @ns, on both sides. */
+static void cut(FIXTURE_DATA(session) *self, u64 ns)
+{
+	u64 i;
+
+	for (i = 0; i < ROUNDS(ns); i++)
+		round_of(self, false, false);
+}
+
+/*
+ * Repaired: how long does it take until a is up, from the first echo on? Where both
+ * sides hold, each learns from the other's next frame that its hold is over.
+ */
+static u64 held_ns(FIXTURE_DATA(session) *self)
+{
+	u64 i, ready_ns;
+
+	for (i = 0; i < 3 && !self->a.damping.ready_ns; i++)
+		round_of(self, true, true);
+	ready_ns = self->a.damping.ready_ns;
+	for (i = 0; i < ROUNDS(2 * MINUTE); i++) {
+		if (self->a.state == CTIHA_SESSION_UP)
+			return self->now - ready_ns;
+		round_of(self, true, true);
+	}
+	return U64_MAX;
+}
+
+static void flap(FIXTURE_DATA(session) *self)
+{
+	cut(self, DETECT_NS + INTERVAL_NS);
+}
+
+TEST_F(session, a_flapping_link_is_held_back_longer_each_time)
+{
+	u64 expected = DETECT_NS;
+	unsigned int i;
+
+	beat(self, 5);
+	flap(self);
+	/* Once is no habit. */
+	EXPECT_EQ(0, held_ns(self));
+	for (i = 0; i < 20; i++) {
+		flap(self);
+		EXPECT_EQ(expected + INTERVAL_NS, held_ns(self));
+		EXPECT_EQ(CTIHA_SESSION_UP, self->b.state);
+		expected *= 2;
+		if (expected > CTIHA_DAMPING_MAX_NS)
+			expected = CTIHA_DAMPING_MAX_NS;
+	}
+	EXPECT_EQ(CTIHA_DAMPING_MAX_NS, expected);
+	/* 30 ms doubled eleven times is more than a minute: there counting ends. */
+	EXPECT_EQ(13, self->a.damping.flaps);
+	EXPECT_EQ(21, self->a.changes);
+}
+
+TEST_F(session, a_held_link_is_heard_and_believed)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 5);
+	flap(self);
+	beat(self, 3);
+	flap(self);
+	beat(self, 3);
+	EXPECT_STATES(CTIHA_SESSION_INIT, CTIHA_SESSION_INIT);
+	EXPECT_EQ(CTIHA_DIAG_DAMPED, self->a.diag);
+	EXPECT_EQ(DETECT_NS, ctiha_session_hold_ns(&self->a));
+	/* By its echoes: no other link has to say so. */
+	EXPECT_EQ(CTIHA_DIRECTION_BOTH,
+		  ctiha_session_direction(&self->a, false, 0));
+	/* Votes travel in bound frames and renew leases by their echo. */
+	say(self, &self->a);
+	frame = say(self, &self->a);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->b, &frame));
+	frame = say(self, &self->b);
+	EXPECT_EQ(CTIHA_HEARD_BOUND, hear(self, &self->a, &frame));
+	EXPECT_EQ(self->now, self->echoed);
+	/* When it is trusted again the hold is over, and what it was for is told. */
+	EXPECT_EQ(DETECT_NS + INTERVAL_NS, held_ns(self));
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, self->a.diag);
+	EXPECT_EQ(0, ctiha_session_hold_ns(&self->a));
+	/* And once: what ends it next is no silence. */
+	ctiha_session_drop(&self->a, CTIHA_DIAG_DEVICE, draw(self));
+	EXPECT_EQ(0, held_ns(self));
+}
+
+TEST_F(session, silence_begins_the_hold_anew_and_counts_once)
+{
+	beat(self, 5);
+	flap(self);
+	held_ns(self);
+	flap(self);
+	beat(self, 4);
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->a.state);
+	flap(self);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	EXPECT_EQ(2, self->a.damping.flaps);
+	EXPECT_EQ(DETECT_NS + INTERVAL_NS, held_ns(self));
+}
+
+TEST_F(session, each_minute_of_calm_forgives_a_flap)
+{
+	unsigned int i;
+
+	beat(self, 5);
+	for (i = 0; i < 5; i++) {
+		flap(self);
+		held_ns(self);
+	}
+	EXPECT_EQ(5, self->a.damping.flaps);
+	/* A moment less than two minutes forgives one, and the next flap is one. */
+	beat(self, ROUNDS(2 * MINUTE) - 1);
+	flap(self);
+	EXPECT_EQ(5, self->a.damping.flaps);
+	EXPECT_EQ(8 * DETECT_NS + INTERVAL_NS, held_ns(self));
+	beat(self, ROUNDS(3 * MINUTE));
+	flap(self);
+	EXPECT_EQ(3, self->a.damping.flaps);
+	held_ns(self);
+	beat(self, ROUNDS(100 * MINUTE));
+	flap(self);
+	EXPECT_EQ(1, self->a.damping.flaps);
+	EXPECT_EQ(0, held_ns(self));
+}
+
+/* Only silence is a flap: these ends have other reasons than the link. */
+TEST_F(session, goodbyes_restarts_and_devices_are_no_flaps)
+{
+	static const u8 diags[] = {
+		CTIHA_DIAG_PEER_LEFT, CTIHA_DIAG_DEVICE, CTIHA_DIAG_NONE,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		beat(self, 5);
+		ASSERT_STATES_UP();
+		ctiha_session_drop(&self->a, diags[i % 3], draw(self));
+	}
+	for (i = 0; i < 20; i++) {
+		beat(self, 5);
+		ASSERT_STATES_UP();
+		ctiha_session_init(&self->b, INTERVAL_US, MULTIPLIER,
+				   draw(self));
+	}
+	EXPECT_EQ(0, self->a.damping.flaps);
+}
+
+/* One direction flaps: only b sees silence, and a waits for it. */
+TEST_F(session, both_sides_trust_a_damped_link_at_the_same_time)
+{
+	unsigned int i, late = 0;
+
+	beat(self, 5);
+	for (i = 0; i < 4; i++) {
+		unsigned int n;
+
+		for (n = 0; n < MULTIPLIER + 2; n++)
+			round_of(self, false, true);
+		EXPECT_STATES(CTIHA_SESSION_INIT, CTIHA_SESSION_DOWN);
+		for (n = 0; n < ROUNDS(MINUTE); n++) {
+			round_of(self, true, true);
+			if (self->b.state == CTIHA_SESSION_UP)
+				break;
+			ASSERT_TRUE(!i || self->a.state != CTIHA_SESSION_UP);
+		}
+		round_of(self, true, true);
+		EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+		late = n;
+	}
+	EXPECT_LE(4 * MULTIPLIER, late);
+	EXPECT_EQ(0, self->a.damping.flaps);
+	EXPECT_EQ(4, self->b.damping.flaps);
+}
+
+/* Each has a hold of its own; neither waits for the other for ever. */
+TEST_F(session, two_holds_end_with_the_longer_one)
+{
+	beat(self, 5);
+	flap(self);
+	held_ns(self);
+	flap(self);
+	self->b.damping.hold_ns = 8 * DETECT_NS;
+	EXPECT_EQ(8 * DETECT_NS + INTERVAL_NS, held_ns(self));
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_UP);
+}
+
+TEST_F(session, the_last_link_is_trusted_at_once)
+{
+	beat(self, 5);
+	flap(self);
+	held_ns(self);
+	flap(self);
+	/* Nothing heard yet: there is nothing to trust. */
+	ctiha_session_trust(&self->a, self->now);
+	EXPECT_EQ(CTIHA_SESSION_DOWN, self->a.state);
+	round_of(self, true, true);
+	ctiha_session_trust(&self->a, self->now);
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->a.state);
+	beat(self, 2);
+	EXPECT_EQ(CTIHA_DIAG_DAMPED, self->a.diag);
+	ctiha_session_trust(&self->a, self->now);
+	EXPECT_EQ(CTIHA_SESSION_UP, self->a.state);
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, self->a.diag);
+	/* The peer, which has another link, holds on; this side goes on counting. */
+	beat(self, 1);
+	EXPECT_STATES(CTIHA_SESSION_UP, CTIHA_SESSION_INIT);
+	/* The flaps are not forgotten for that. */
+	EXPECT_EQ(2, self->a.damping.flaps);
+}
+
+/* It was ready, and the peer lost it: no trust until it is believed again. */
+TEST_F(session, a_peer_that_lost_us_is_not_trusted)
+{
+	beat(self, 5);
+	flap(self);
+	held_ns(self);
+	flap(self);
+	beat(self, 3);
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->a.state);
+	ctiha_session_drop(&self->b, CTIHA_DIAG_SILENCE, draw(self));
+	pass(self, &self->b, &self->a);
+	ctiha_session_trust(&self->a, self->now);
+	EXPECT_EQ(CTIHA_SESSION_INIT, self->a.state);
+}
+
+/* ---- loss of late ---- */
+
+TEST_F(session, recent_loss_looks_back_a_window)
+{
+	unsigned int i;
+
+	beat(self, 5);
+	EXPECT_EQ(0, self->b.recent.lost);
+	for (i = 0; i < 7; i++)
+		say(self, &self->a);
+	beat(self, CTIHA_LOSS_WINDOW - 7);
+	EXPECT_EQ(CTIHA_LOSS_WINDOW, self->b.recent.expected);
+	EXPECT_EQ(7, self->b.recent.lost);
+	beat(self, 6);
+	EXPECT_EQ(7, self->b.recent.lost + 6);
+	beat(self, 1);
+	EXPECT_EQ(0, self->b.recent.lost);
+	beat(self, CTIHA_LOSS_WINDOW);
+	EXPECT_EQ(0, self->b.recent.lost);
+	EXPECT_EQ(7, self->b.lost);
+}
+
+TEST_F(session, a_leap_in_the_sequence_costs_no_time)
+{
+	struct ctiha_frame frame;
+
+	beat(self, 5);
+	frame = say(self, &self->a);
+	frame.seq = U64_MAX;
+	hear(self, &self->b, &frame);
+	EXPECT_EQ(CTIHA_LOSS_WINDOW, self->b.recent.expected);
+	EXPECT_EQ(CTIHA_LOSS_WINDOW - 1, self->b.recent.lost);
 }
 
 TEST_F(session, the_word_that_it_is_down_works_once)

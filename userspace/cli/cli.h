@@ -9,6 +9,7 @@
  *   module.c    asks the module, by netlink
  *   state.c     asks whichever of the two knows
  *   table.c     tables and times for people
+ *   quality.c   histograms of links
  *
  * Each verb gets a document (daemon/document.h, daemon/control.h), and prints
  * it as JSON or as text.
@@ -133,6 +134,9 @@ struct genl *cli_module_open(char error[CLI_ERROR_LEN]);
 int cli_module_state(struct genl *genl, json_t **state,
 		     char error[CLI_ERROR_LEN]);
 
+/* cli_module_add_quality() - to each link of a state, if the module knows it. */
+void cli_module_add_quality(struct genl *genl, json_t *links);
+
 /* cli_module_link_add(), cli_module_link_del() - 0 or -errno, with @error. */
 int cli_module_link_add(struct genl *genl,
 			const struct heartbeat_link_spec *spec,
@@ -154,7 +158,8 @@ int cli_module_follow(bool (*event)(const json_t *event, void *arg), void *arg,
 
 /**
  * cli_state() - {node, peer, links}, from the module if it has a node, else
- *               from the daemon
+ *               from the daemon; with --statistics and the module also the quality
+ *               of each link
  *
  * Return: enum cli_exit, with @error.
  */
@@ -187,5 +192,15 @@ const char *cli_bytes(long long bytes, char text[CLI_WORD_LEN]);
 
 /* cli_links_print() - a table of links; with counters if @stats. */
 void cli_links_print(const json_t *links, bool stats);
+
+/* ---- quality.c ---- */
+
+struct genl_quality;
+
+/* cli_quality() - {round_trip, jitter, lateness}: {count, p50_us, ..., buckets} */
+json_t *cli_quality(const struct genl_quality *quality);
+
+/* cli_quality_print() - a table of links that have "quality"; nothing if none has. */
+void cli_quality_print(const json_t *links);
 
 #endif /* CTIHA_CLI_H */

@@ -79,6 +79,20 @@ int cli_module_state(struct genl *genl, json_t **state,
 
 /* ---- links ---- */
 
+void cli_module_add_quality(struct genl *genl, json_t *links)
+{
+	struct genl_quality quality;
+	size_t i;
+
+	for (i = 0; i < json_array_size(links); i++) {
+		json_t *link = json_array_get(links, i);
+
+		if (!genl_request_quality(genl, cli_text(link, "name"), &quality))
+			json_object_set_new(link, "quality",
+					    cli_quality(&quality));
+	}
+}
+
 int cli_module_link_add(struct genl *genl,
 			const struct heartbeat_link_spec *spec,
 			char error[CLI_ERROR_LEN])

@@ -44,11 +44,14 @@ static void print_peer(const json_t *peer)
 
 static void print_link(const json_t *link)
 {
+	const char *direction = cli_text(link, "direction");
 	const char *diag = cli_text(link, "diag");
 
 	printf("link %s: %s", cli_text(link, "name"), cli_text(link, "state"));
 	if (strcmp(cli_text(link, "state"), "up") && strcmp(diag, "none"))
 		printf(" (%s)", diag);
+	if (!strcmp(direction, "in") || !strcmp(direction, "out"))
+		printf(", works one way: %s only", direction);
 }
 
 static void print_text(const json_t *event)

@@ -29,6 +29,9 @@ int cli_state(const struct cli *cli, json_t **state, char error[CLI_ERROR_LEN])
 
 	if (genl) {
 		err = cli_module_state(genl, state, ignored);
+		if (!err && cli->stats)
+			cli_module_add_quality(genl, json_object_get(*state,
+								     "links"));
 		genl_close(genl);
 	}
 	if (!err)

@@ -150,11 +150,16 @@ static void print_phase(const json_t *status)
 static const char *heartbeat_state(const json_t *link, char *text)
 {
 	const char *state = cli_text(link, "state");
+	const char *direction = cli_text(link, "direction");
 	const char *diag = cli_text(link, "diag");
 
 	if (!strcmp(state, "up") || !strcmp(diag, "none"))
 		return state;
-	snprintf(text, CLI_WORD_LEN, "%s (%s)", state, diag);
+	if (!strcmp(direction, "in") || !strcmp(direction, "out"))
+		snprintf(text, CLI_WORD_LEN, "%s (%s, one way: %s only)", state,
+			 diag, direction);
+	else
+		snprintf(text, CLI_WORD_LEN, "%s (%s)", state, diag);
 	return text;
 }
 

@@ -134,24 +134,39 @@ static const char *link_why(const json_t *link)
 	return diag;
 }
 
+/* Of the heartbeats that were lately expected, those that did not come. */
+static void recent_loss(const json_t *link, char text[CLI_WORD_LEN])
+{
+	long long of = cli_number(link, "recent");
+
+	if (!of)
+		snprintf(text, CLI_WORD_LEN, "-");
+	else
+		snprintf(text, CLI_WORD_LEN, "%.1f %%",
+			 cli_number(link, "recent_lost") * 100.0 / of);
+}
+
 static void add_link(struct cli_table *t, const json_t *link)
 {
 	char rtt[CLI_WORD_LEN], every[CLI_WORD_LEN], detect[CLI_WORD_LEN];
 	char silent[CLI_WORD_LEN], changes[CLI_WORD_LEN];
-	const char *texts[9] = {
+	char loss[CLI_WORD_LEN];
+	const char *texts[11] = {
 		cli_text(link, "name"), cli_text(link, "device"),
-		cli_text(link, "state"), link_why(link), "-", every, detect,
+		cli_text(link, "state"), link_why(link),
+		cli_text(link, "direction"), "-", loss, every, detect,
 		"-", changes,
 	};
 	long long us = cli_number(link, "agreed_us");
 
+	recent_loss(link, loss);
 	cli_time(us ? us : cli_number(link, "interval_us"), every);
 	cli_time(cli_number(link, "detect_us"), detect);
 	cli_count(cli_number(link, "changes"), changes);
 	if (is_up(link) && cli_number(link, "rtt_us"))
-		texts[4] = cli_time(cli_number(link, "rtt_us"), rtt);
+		texts[5] = cli_time(cli_number(link, "rtt_us"), rtt);
 	if (json_object_get(link, "silent_ms"))
-		texts[7] = cli_time(cli_number(link, "silent_ms") * 1000,
+		texts[9] = cli_time(cli_number(link, "silent_ms") * 1000,
 				    silent);
 	cli_table_row(t, texts);
 }
@@ -191,8 +206,9 @@ static void print_stats(const json_t *links)
 void cli_links_print(const json_t *links, bool stats)
 {
 	static const char *const headings[] = {
-		"NAME", "DEVICE", "STATE", "WHY", ">ROUND TRIP", ">INTERVAL",
-		">GIVES UP AFTER", ">HEARD AGO", ">TIMES DOWN", NULL,
+		"NAME", "DEVICE", "STATE", "WHY", "WORKS", ">ROUND TRIP",
+		">LOSS", ">INTERVAL", ">GIVES UP AFTER", ">HEARD AGO",
+		">TIMES DOWN", NULL,
 	};
 	struct cli_table *t = cli_table_new(headings);
 	size_t i;
@@ -203,5 +219,6 @@ void cli_links_print(const json_t *links, bool stats)
 	if (stats) {
 		putchar('\n');
 		print_stats(links);
+		cli_quality_print(links);
 	}
 }

@@ -102,6 +102,9 @@ int genl_receive(struct genl *genl, genl_message_fn fn, void *arg);
  */
 int genl_parse(const struct nlmsghdr *nlh, struct genl_message *message);
 
+/* genl_find() - the first attribute of a type in a nest, NULL if there is none. */
+const struct nlattr *genl_find(const struct nlattr *nest, u16 type);
+
 /*
  * genl_read_*() - read one object
  * @nest: its attribute, NULL if the message has none
@@ -147,6 +150,28 @@ int genl_request_peer(struct genl *genl, struct heartbeat_peer *peer);
  * Return: as genl_dump(); -EPROTO if there are more links than kinds.
  */
 int genl_request_links(struct genl *genl, struct heartbeat_snapshot *snap);
+
+/**
+ * struct genl_histogram - how often a measurement had which size
+ * @buckets: below 1 us, 2 us, 4 us, ..., 2^20 us, and all above
+ * @max_ns: the largest one
+ */
+struct genl_histogram {
+	u64 buckets[CTIHA_QUALITY_BUCKETS];
+	u64 max_ns;
+};
+
+/* By enum ctiha_measure. */
+struct genl_quality {
+	struct genl_histogram of[CTIHA_QUALITIES];
+};
+
+/* genl_read_quality() - of a link's attribute; 0, or -EPROTO if it is not whole. */
+int genl_read_quality(const struct nlattr *link, struct genl_quality *quality);
+
+/* genl_request_quality() - of one link; -ENOENT without one of that name. */
+int genl_request_quality(struct genl *genl, const char *name,
+			 struct genl_quality *quality);
 
 /**
  * genl_request_link_add() - add a link

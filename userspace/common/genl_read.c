@@ -103,6 +103,11 @@ static const struct field link_fields[CTIHA_A_LINK_MAX + 1] = {
 	[CTIHA_A_LINK_RTT_NS] = LINK(rtt_ns, OPTIONAL, ANY),
 	[CTIHA_A_LINK_HEARD_NS] = LINK(heard_ns, OPTIONAL, ANY),
 	[CTIHA_A_LINK_CHANGES] = LINK(changes, OPTIONAL, ANY),
+	[CTIHA_A_LINK_DIRECTION] = LINK(direction, OPTIONAL,
+					CTIHA_DIRECTION_BOTH),
+	[CTIHA_A_LINK_RECENT] = LINK(recent, OPTIONAL, ANY),
+	[CTIHA_A_LINK_RECENT_LOST] = LINK(recent_lost, OPTIONAL, ANY),
+	[CTIHA_A_LINK_HOLD_NS] = LINK(hold_ns, OPTIONAL, ANY),
 };
 
 #define EVENT(member) FIELD(heartbeat_event, member, NEEDED, ANY)
@@ -202,7 +207,7 @@ static_assert(CTIHA_A_NODE_MAX < 32 && CTIHA_A_PEER_MAX < 32 &&
 	      CTIHA_A_LINK_MAX < 32 && CTIHA_A_STAT_MAX < 32 &&
 	      CTIHA_A_EVENT_MAX < 32 && CTIHA_A_FENCE_MAX < 32, "read_object() counts in 32 bits");
 
-static const struct nlattr *find(const struct nlattr *nest, u16 type)
+const struct nlattr *genl_find(const struct nlattr *nest, u16 type)
 {
 	const struct nlattr *attr;
 
@@ -259,7 +264,7 @@ int genl_read_node(const struct nlattr *nest, struct heartbeat_node *node,
 
 	if (ret)
 		return ret;
-	fence = find(nest, CTIHA_A_NODE_FENCE);
+	fence = genl_find(nest, CTIHA_A_NODE_FENCE);
 	if (fence && read_fence(fence, &read.node.fence))
 		return -EPROTO;
 	*node = read.node;
@@ -287,7 +292,7 @@ int genl_read_link(const struct nlattr *nest, struct heartbeat_link *link)
 		return ret;
 	if (read.kind != CTIHA_LINK_CROSSOVER && read.kind != CTIHA_LINK_LAN)
 		return -EPROTO;
-	stats = find(nest, CTIHA_A_LINK_STATS);
+	stats = genl_find(nest, CTIHA_A_LINK_STATS);
 	if (stats && read_object(stats, stat_fields, CTIHA_A_STAT_MAX,
 				 &read.stats))
 		return -EPROTO;

@@ -30,6 +30,14 @@ static const char *const diags[] = {
 	[CTIHA_DIAG_PEER_LEFT] = "peer-left",
 	[CTIHA_DIAG_DEVICE] = "device",
 	[CTIHA_DIAG_PEER_DIED] = "peer-died",
+	[CTIHA_DIAG_DAMPED] = "damped",
+};
+
+static const char *const directions[] = {
+	[CTIHA_DIRECTION_NONE] = "none",
+	[CTIHA_DIRECTION_IN] = "in",
+	[CTIHA_DIRECTION_OUT] = "out",
+	[CTIHA_DIRECTION_BOTH] = "both",
 };
 
 static const char *const causes[] = {
@@ -72,7 +80,8 @@ static const char *const fenced[] = {
 /* By bit number. */
 static const char *const reports[] = {
 	"daemon", "application", "eligible", "wants-active", "maintenance",
-	"synced", "l1", "l2", "l3", "switch", "handover",
+	"synced", "l1", "l2", "l3", "switch", "carrier-l1", "carrier-l2",
+	"carrier-switch", "hears-l1", "hears-l2",
 };
 
 /* By CTIHA_A_STAT_*. */
@@ -257,6 +266,8 @@ json_t *document_link(const struct heartbeat_link *link, u64 now_ns)
 	put_text(o, "device", link->device);
 	put_text(o, "state", document_state(link->state));
 	put_text(o, "diag", document_diag(link->diag));
+	put_text(o, "direction", word(directions, ARRAY_SIZE(directions),
+				      link->direction));
 	put_number(o, "interval_us", link->interval_us);
 	put_number(o, "multiplier", link->multiplier);
 	put_number(o, "agreed_us", link->agreed_us);
@@ -264,6 +275,9 @@ json_t *document_link(const struct heartbeat_link *link, u64 now_ns)
 	put_number(o, "rtt_us", link->rtt_ns / CTIHA_NS_PER_US);
 	put_silence(o, link->heard_ns, now_ns);
 	put_number(o, "changes", link->changes);
+	put_number(o, "hold_ms", link->hold_ns / CTIHA_NS_PER_MS);
+	put_number(o, "recent", link->recent);
+	put_number(o, "recent_lost", link->recent_lost);
 	put_text(o, "peer_mac", mac);
 	json_object_set_new(o, "stats", stats_document(&link->stats));
 	return o;

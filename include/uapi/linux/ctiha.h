@@ -24,6 +24,16 @@
  * of one CPU on check codes, however many frames come. Silence for multiplier x interval takes a
  * session Down; the slower side's interval and the sender's multiplier hold.
  *
+ * A link may work in one direction only. Each heartbeat says on which links its
+ * sender hears the peer (CTIHA_REPORT_HEARS_*), so over the other link, or in the
+ * direction that is left, each server knows which one works: CTIHA_A_LINK_DIRECTION.
+ * Such a link is not up: both sides stay as they are until it works again.
+ *
+ * A link that falls silent again and again is damped: when it is heard again it
+ * stays Init (diag DAMPED) for a hold-down that doubles with each time, up to a
+ * minute, and halves with each minute it stays up. What is heard on it counts as
+ * ever: votes, leases, the peer's word. The last link is never damped.
+ *
  * EPOCHS, VOTES AND THE LEASE: never two active servers
  *
  * Every term of office has an epoch. Node 0 uses even epochs, node 1 odd ones,
@@ -64,7 +74,8 @@
  *   FENCE_SET   the service addresses: while this server may not act, no frame
  *               leaves it with one of them as its source
  *   LINK_ADD    start heartbeats on a net device; LINK_DEL ends them
- *   LINK_GET    one link by name, or a dump of all, with counters
+ *   LINK_GET    one link by name, or a dump of all, with counters; one link with
+ *               the flag QUALITY: with histograms of its quality as well
  *   PEER_GET    what the peer's last heartbeat said
  *   ATTACH      this socket is the daemon's: when it closes, or is silent for
  *               WATCH_MS, the node votes for its peer and says "no daemon"
@@ -120,7 +131,7 @@ enum ctiha_link_kind {
 
 enum ctiha_session_state {
 	CTIHA_SESSION_DOWN,	/* nothing heard */
-	CTIHA_SESSION_INIT,	/* I hear the peer, it does not hear me yet */
+	CTIHA_SESSION_INIT,	/* I hear the peer; it does not hear me, or see diag */
 	CTIHA_SESSION_UP,	/* we hear each other */
 };
 
@@ -133,6 +144,7 @@ enum ctiha_diag {
 	CTIHA_DIAG_PEER_LEFT,		/* the peer said goodbye */
 	CTIHA_DIAG_DEVICE,		/* net device gone or down */
 	CTIHA_DIAG_PEER_DIED,		/* the peer's last words, see enum below */
+	CTIHA_DIAG_DAMPED,		/* heard, not trusted yet: it flapped */
 };
 
 /* What a dying server says its end is; travels in the frame. */
@@ -144,6 +156,14 @@ enum ctiha_last_words {
 	CTIHA_LAST_WORDS_HALT,
 	CTIHA_LAST_WORDS_POWER_OFF,
 	CTIHA_LAST_WORDS_UNLOAD,	/* of the module */
+};
+
+/* In which direction a link works, as far as this server knows. */
+enum ctiha_direction {
+	CTIHA_DIRECTION_NONE,
+	CTIHA_DIRECTION_IN	= 1 << 0,	/* I hear the peer */
+	CTIHA_DIRECTION_OUT	= 1 << 1,	/* the peer hears me */
+	CTIHA_DIRECTION_BOTH	= CTIHA_DIRECTION_IN | CTIHA_DIRECTION_OUT,
 };
 
 /* Bits of a report: what a server says of itself in each heartbeat. */
@@ -158,11 +178,27 @@ enum ctiha_report {
 	CTIHA_REPORT_L2			= 1 << 7,
 	CTIHA_REPORT_L3			= 1 << 8,	/* arbiter answers me */
 	CTIHA_REPORT_SWITCH		= 1 << 9,	/* my switch link is up */
+	CTIHA_REPORT_HEARS_L1		= 1 << 13,	/* I hear you on L1 */
+	CTIHA_REPORT_HEARS_L2		= 1 << 14,
 };
 
 /* Bits that only the module sets. */
 #define CTIHA_REPORT_KERNEL	(CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 | \
-				 CTIHA_REPORT_L2)
+				 CTIHA_REPORT_L2 | CTIHA_REPORT_HEARS_L1 | \
+				 CTIHA_REPORT_HEARS_L2)
+
+/* What is measured of a link. */
+enum ctiha_measure {
+	CTIHA_QUALITY_RTT,		/* round trip, without the peer's hold */
+	CTIHA_QUALITY_JITTER,		/* distance of two arrivals from the interval */
+	CTIHA_QUALITY_LATENESS,		/* own: of the tick that sends */
+	CTIHA_QUALITIES,
+};
+
+/*
+ * Of a histogram: below 1 us, below 2, below 4, ..., below 2^20 us, and all above.
+ */
+#define CTIHA_QUALITY_BUCKETS	22
 
 /* What the fence drops. */
 enum ctiha_fenced {
@@ -235,6 +271,7 @@ enum {
 	CTIHA_A_REPORT,		/* u32: enum ctiha_report */
 	CTIHA_A_SYNC_POS,	/* u64: position in the stream of call records */
 	CTIHA_A_PAD,
+	CTIHA_A_QUALITY,	/* flag: LINK_GET of one link, with histograms */
 
 	__CTIHA_A_MAX,
 #define CTIHA_A_MAX (__CTIHA_A_MAX - 1)
@@ -295,6 +332,11 @@ enum {
 	CTIHA_A_LINK_CHANGES,		/* u32: times the session went down */
 	CTIHA_A_LINK_STATS,		/* nest of CTIHA_A_STAT_*, u64 each */
 	CTIHA_A_LINK_PAD,
+	CTIHA_A_LINK_DIRECTION,		/* u8: enum ctiha_direction */
+	CTIHA_A_LINK_RECENT,		/* u32: heartbeats lately expected of the peer */
+	CTIHA_A_LINK_RECENT_LOST,	/* u32: of those, the ones that did not come */
+	CTIHA_A_LINK_HOLD_NS,		/* u64: hold-down, 0 unless damped */
+	CTIHA_A_LINK_QUALITY,		/* nest of CTIHA_A_QUALITY_*: if asked for */
 
 	__CTIHA_A_LINK_MAX,
 #define CTIHA_A_LINK_MAX (__CTIHA_A_LINK_MAX - 1)
@@ -319,6 +361,26 @@ enum {
 
 	__CTIHA_A_STAT_MAX,
 #define CTIHA_A_STAT_MAX (__CTIHA_A_STAT_MAX - 1)
+};
+
+enum {
+	CTIHA_A_QUALITY_UNSPEC,
+	CTIHA_A_QUALITY_RTT,		/* nest of CTIHA_A_HISTOGRAM_*, as the next */
+	CTIHA_A_QUALITY_JITTER,
+	CTIHA_A_QUALITY_LATENESS,
+
+	__CTIHA_A_QUALITY_MAX,
+#define CTIHA_A_QUALITY_MAX (__CTIHA_A_QUALITY_MAX - 1)
+};
+
+enum {
+	CTIHA_A_HISTOGRAM_UNSPEC,
+	CTIHA_A_HISTOGRAM_BUCKETS,	/* u64[CTIHA_QUALITY_BUCKETS]: measurements */
+	CTIHA_A_HISTOGRAM_MAX_NS,	/* u64: the largest one */
+	CTIHA_A_HISTOGRAM_PAD,
+
+	__CTIHA_A_HISTOGRAM_MAX,
+#define CTIHA_A_HISTOGRAM_MAX (__CTIHA_A_HISTOGRAM_MAX - 1)
 };
 
 enum {

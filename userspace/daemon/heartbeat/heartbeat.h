@@ -79,12 +79,16 @@ struct heartbeat_link {
 	u8 kind;
 	u8 state;
 	u8 diag;
+	u8 direction;
 	u8 multiplier;
 	u8 peer_mac[6];
 	u32 ifindex;
 	u32 interval_us;
 	u32 agreed_us;
 	u32 changes;
+	u32 recent;
+	u32 recent_lost;
+	u64 hold_ns;
 	u64 detect_ns;
 	u64 rtt_ns;
 	u64 heard_ns;

@@ -34,10 +34,14 @@ static u32 whole_report(const struct packet *p)
 
 	if (p->attached)
 		report |= CTIHA_REPORT_DAEMON;
-	for (link = p->links; link < p->links + PACKET_LINKS; link++)
-		if (link->used && link->session.state == CTIHA_SESSION_UP)
-			report |= link->spec.kind == CTIHA_LINK_CROSSOVER ?
-				  CTIHA_REPORT_L1 : CTIHA_REPORT_L2;
+	for (link = p->links; link < p->links + PACKET_LINKS; link++) {
+		if (!link->used)
+			continue;
+		if (link->session.state == CTIHA_SESSION_UP)
+			report |= CTIHA_REPORT_L1 << (link - p->links);
+		if (ctiha_session_hears(&link->session))
+			report |= CTIHA_REPORT_HEARS_L1 << (link - p->links);
+	}
 	return report;
 }
 
@@ -134,6 +138,27 @@ static bool any_session_up(const struct packet *p)
 	return whole_report(p) & (CTIHA_REPORT_L1 | CTIHA_REPORT_L2);
 }
 
+/* A peer that is heard must not look dead: the last link is never damped. */
+static void trust_last_link(struct packet *p)
+{
+	struct packet_link *link;
+
+	if (any_session_up(p))
+		return;
+	for (link = p->links; link < p->links + PACKET_LINKS; link++)
+		if (link->used)
+			ctiha_session_trust(&link->session, clock_now_ns());
+}
+
+static void tell_links(struct packet *p, enum ctiha_cause cause)
+{
+	struct packet_link *link;
+
+	for (link = p->links; link < p->links + PACKET_LINKS; link++)
+		if (link->used)
+			packet_link_tell(link, cause);
+}
+
 static void note_peer(struct packet *p, const struct ctiha_frame *frame,
 		      u64 now)
 {
@@ -165,13 +190,15 @@ static void believe(struct packet *p, const struct ctiha_frame *frame,
 void packet_hear(struct packet *p, const struct ctiha_frame *frame,
 		 u64 echoed_sent_ns, u64 now_ns, enum ctiha_cause cause)
 {
-	bool heard = any_session_up(p);
+	bool heard_before = p->peer.heard;
 
-	if (heard == p->peer.heard)
-		cause = CTIHA_CAUSE_PEER;
-	p->peer.heard = heard;
+	trust_last_link(p);
+	p->peer.heard = any_session_up(p);
 	if (frame)
 		note_peer(p, frame, now_ns);
+	tell_links(p, cause);
+	if (p->peer.heard == heard_before)
+		cause = CTIHA_CAUSE_PEER;
 	tell_peer(p, cause);
 	if (frame)
 		believe(p, frame, echoed_sent_ns, now_ns);

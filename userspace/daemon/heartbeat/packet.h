@@ -116,7 +116,7 @@ void packet_event_post(struct packet *p, struct packet_event *event,
  * @tick_ns: next heartbeat, or next try to open the device
  * @skipped: heartbeats not sent because this process ran late
  * @logged_ns: when the log was last told of that
- * @told_state, @told_diag: the session as the daemon knows it from events
+ * @told_state, @told_diag, @told_direction: as the daemon knows it from events
  */
 struct packet_link {
 	struct packet *packet;
@@ -133,6 +133,7 @@ struct packet_link {
 	u64 logged_ns;
 	u8 told_state;
 	u8 told_diag;
+	u8 told_direction;
 };
 
 /**
@@ -157,7 +158,7 @@ void packet_link_drain(struct packet_link *link);
 /* Set the timer; after anything that may change what is due next. */
 void packet_link_arm(struct packet_link *link);
 
-/* Post an event if the session is not as the daemon knows it. */
+/* Post an event if the link is not as the daemon knows it. */
 void packet_link_tell(struct packet_link *link, enum ctiha_cause cause);
 
 void packet_link_view(const struct packet_link *link,
@@ -226,7 +227,7 @@ u64 packet_now(struct packet *p);
 void packet_fill(const struct packet *p, struct ctiha_frame *frame);
 
 /**
- * packet_hear() - sessions changed, or a frame is to be believed
+ * packet_hear() - a link changed, or a frame is to be believed: tell the daemon
  * @p: the node
  * @frame: a bound frame, NULL if none
  * @echoed_sent_ns: as in struct ctiha_testimony

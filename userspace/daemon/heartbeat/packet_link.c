@@ -31,15 +31,28 @@ static void detach(struct packet_link *link)
 	link->ifindex = 0;
 }
 
+static u8 direction(const struct packet_link *link)
+{
+	const struct heartbeat_peer *peer = &link->packet->peer;
+	u32 bit = CTIHA_REPORT_HEARS_L1 << (link->spec.kind - 1);
+
+	return ctiha_session_direction(&link->session,
+				       peer->heard && peer->report & bit,
+				       peer->heard_ns);
+}
+
 void packet_link_tell(struct packet_link *link, enum ctiha_cause cause)
 {
 	struct packet_event event = { .kind = PACKET_EVENT_LINK };
+	u8 now = direction(link);
 
 	if (link->told_state == link->session.state &&
-	    link->told_diag == link->session.diag)
+	    link->told_diag == link->session.diag &&
+	    link->told_direction == now)
 		return;
 	link->told_state = link->session.state;
 	link->told_diag = link->session.diag;
+	link->told_direction = now;
 	packet_link_view(link, &event.link);
 	packet_event_post(link->packet, &event, cause);
 }
@@ -48,7 +61,6 @@ static void drop(struct packet_link *link, enum ctiha_diag diag,
 		 enum ctiha_cause cause)
 {
 	ctiha_session_drop(&link->session, diag, packet_random());
-	packet_link_tell(link, cause);
 	packet_hear(link->packet, NULL, 0, 0, cause);
 }
 
@@ -123,7 +135,6 @@ static void hear(struct packet_link *link, const struct ctiha_frame *frame)
 	farewell = bound ? ctiha_frame_farewell(frame) : CTIHA_DIAG_NONE;
 	if (farewell != CTIHA_DIAG_NONE)
 		ctiha_session_drop(s, farewell, packet_random());
-	packet_link_tell(link, CTIHA_CAUSE_SESSION);
 	packet_hear(link->packet, bound ? frame : NULL, echoed_sent_ns, now,
 		    CTIHA_CAUSE_SESSION);
 }
@@ -234,7 +245,6 @@ static void judge(struct packet_link *link, u64 now)
 {
 	if (!ctiha_session_expire(&link->session, now, packet_random()))
 		return;
-	packet_link_tell(link, CTIHA_CAUSE_SESSION);
 	packet_hear(link->packet, NULL, 0, 0, CTIHA_CAUSE_SESSION);
 }
 
@@ -336,11 +346,15 @@ void packet_link_view(const struct packet_link *link,
 	view->kind = link->spec.kind;
 	view->state = s->state;
 	view->diag = s->diag;
+	view->direction = direction(link);
 	view->multiplier = s->multiplier;
 	memcpy(view->peer_mac, link->spec.peer_mac, sizeof(view->peer_mac));
 	view->interval_us = s->interval_us;
 	view->agreed_us = ctiha_session_agreed_us(s);
 	view->changes = s->changes;
+	view->recent = s->recent.expected;
+	view->recent_lost = s->recent.lost;
+	view->hold_ns = ctiha_session_hold_ns(s);
 	view->detect_ns = ctiha_session_detect_ns(s);
 	view->rtt_ns = s->rtt_ns;
 	view->heard_ns = s->rx_ns;
