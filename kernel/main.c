@@ -11,6 +11,7 @@
  *   gasp     its last words
  *   device   net devices that come and go
  *   netlink, policy, message, notify  commands, their checks, replies, events
+ *   damping, loss, quality   how good a link is, and what follows; trace: tracepoints
  */
 #include <linux/module.h>
 #include <net/genetlink.h>

@@ -38,13 +38,26 @@ check()
 #                          an else-if ladder for single statements
 #   REPEATED_WORD          columns of a table
 # kernel/compat/ compares versions: that is what it is for.
+checkpatch_strict()
+{
+	local ignored=$1
+
+	shift
+	"$(scripts/kselftest-headers)/checkpatch.pl" --no-tree --strict --quiet \
+		--no-summary --terse --max-line-length=100 \
+		--ignore "FILE_PATH_CHANGES,LONG_LINE_STRING$ignored" -f "$@"
+}
+
+# It takes the macros of trace.h for function calls, whose lines should neither end
+# in "(" nor begin where those of every tracepoint in the kernel do.
 checkpatch_kernel()
 {
-	git ls-files 'kernel/*.[ch]' 'include/**/*.h' |
-		grep -v -e '^kernel/compat/' -e '^include/ctiha/base.h' |
-		xargs "$(scripts/kselftest-headers)/checkpatch.pl" --no-tree \
-		--strict --quiet --no-summary --terse --max-line-length=100 \
-		--ignore FILE_PATH_CHANGES,LONG_LINE_STRING -f
+	local files
+
+	mapfile -t files < <(git ls-files 'kernel/*.[ch]' 'include/**/*.h' |
+		grep -v -e '^kernel/compat/' -e '^kernel/trace.h' -e '^include/ctiha/base.h')
+	checkpatch_strict '' "${files[@]}" &&
+		checkpatch_strict ,OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT kernel/trace.h
 }
 
 checkpatch_userspace()

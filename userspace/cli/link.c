@@ -190,7 +190,7 @@ const struct cli_verb cli_verb_link = {
 "       ctiha link del NAME\n"
 "\n"
 "show  the heartbeat links; with -s how many frames were sent, received, lost\n"
-"      and refused, and why\n"
+"      and refused, and why, and how good the link is\n"
 "add   begin heartbeats on a device. NAME is 'crossover' or 'lan'; TIME is 1ms to\n"
 "      10s (default 10ms), N is 2 to 50 (default 3)\n"
 "del   end heartbeats on a link; the peer sees silence there\n"
