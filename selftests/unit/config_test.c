@@ -143,8 +143,8 @@ TEST_F(config, minimal)
 	EXPECT_FINE(HEAD TAIL);
 	EXPECT_EQ(0, self->c->node);
 	EXPECT_EQ(7, self->c->pair);
-	EXPECT_EQ(0x1f, self->c->key[31]);
-	EXPECT_EQ(0, memcmp(self->c->key, self->c->arbiter.key, 32));
+	EXPECT_EQ(0x1f, self->c->keys.key[0][31]);
+	EXPECT_EQ(0, memcmp(self->c->keys.key[0], self->c->arbiter.key, 32));
 	EXPECT_EQ(CONFIG_BACKEND_MODULE, self->c->backend);
 	EXPECT_EQ(60000000, self->c->lease_ns);
 	EXPECT_EQ(71060000, self->c->promise_ns);

@@ -189,7 +189,8 @@ static void start(FIXTURE_DATA(packet) *self, int i)
 	char error[256] = "";
 	unsigned int n;
 
-	memcpy(spec.key, self->key, sizeof(spec.key));
+	spec.keys.used[0] = true;
+	memcpy(spec.keys.key[0], self->key, sizeof(spec.keys.key[0]));
 	side->seq = 0;
 	side->hb = backend->open(side->base, &spec, &callbacks, side, error,
 				 sizeof(error));

@@ -251,7 +251,8 @@ static void make_spec(struct side *side, const char *scratch, u8 node,
 	memset(spec, 0, sizeof(*spec));
 	spec->pair = 5;
 	spec->node = node;
-	memcpy(spec->key, "the pair's key", 14);
+	spec->keys.used[0] = true;
+	memcpy(spec->keys.key[0], "the pair's key", 14);
 	snprintf(spec->directory, sizeof(spec->directory), "%s/%u", scratch,
 		 node);
 	spec->map_size = MAP_SIZE;
@@ -884,7 +885,7 @@ TEST_F(sync, half_a_snapshot_never_shows)
 TEST_F(sync, other_key_is_kept_out)
 {
 	sync_close(self->b.sync);
-	self->b.spec.key[0] ^= 1;
+	self->b.spec.keys.key[0][0] ^= 1;
 	ASSERT_TRUE(open_side(&self->b, self->base, self->error));
 	sync_follow(self->b.sync, 2);
 	sync_activate(self->a.sync, 2);

@@ -21,11 +21,27 @@ static enum packet_fate reflect(const void *data, size_t len,
 	return *out_len ? PACKET_REFLECTED : PACKET_MALFORMED;
 }
 
+/* Which key the request is under is found out by trying. */
+static enum stamp_error open_request(const struct pair *pair, const void *data,
+				     size_t len, struct stamp_request *request,
+				     const struct ctiha_mac_key **key)
+{
+	enum stamp_error error = STAMP_FORGED;
+	unsigned int i;
+
+	for (i = 0; i < pair->key_count && error == STAMP_FORGED; i++) {
+		*key = &pair->keys[i];
+		error = stamp_request_open(data, len, *key, request);
+	}
+	return error;
+}
+
 static enum packet_fate witness(struct pairs *pairs, u32 id, const void *data,
 				size_t len, struct stamp_passage *passage,
 				u64 now_ns, u64 random, u8 *out)
 {
 	struct pair *pair = pairs_find(pairs, id);
+	const struct ctiha_mac_key *key;
 	struct stamp_request request;
 	struct stamp_answer answer;
 	enum grant_outcome outcome;
@@ -33,7 +49,7 @@ static enum packet_fate witness(struct pairs *pairs, u32 id, const void *data,
 
 	if (!pair)
 		return PACKET_FOREIGN;
-	error = stamp_request_open(data, len, &pair->key, &request);
+	error = open_request(pair, data, len, &request, &key);
 	if (error)
 		return error == STAMP_FORGED ? PACKET_FORGED : PACKET_MALFORMED;
 	outcome = pair_handle(pairs, pair, &request, now_ns, random, &answer);
@@ -41,7 +57,7 @@ static enum packet_fate witness(struct pairs *pairs, u32 id, const void *data,
 		return outcome == GRANT_REPLAYED ? PACKET_REPLAYED :
 						   PACKET_UNSAFE_TIMES;
 	passage->sent_ntp = wall_ntp();
-	stamp_answer_seal(out, &answer, data, passage, &pair->key);
+	stamp_answer_seal(out, &answer, data, passage, key);
 	return PACKET_ANSWERED;
 }
 

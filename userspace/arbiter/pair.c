@@ -46,8 +46,16 @@ int pairs_add(struct pairs *pairs, u32 id, const u8 secret[CTIHA_KEY_LEN])
 		return -ENOSPC;
 	pair = &pairs->list[pairs->count++];
 	pair->id = id;
-	stamp_key_set(&pair->key, secret);
+	stamp_key_set(&pair->keys[0], secret);
+	pair->key_count = 1;
 	return 0;
+}
+
+void pairs_add_key(struct pairs *pairs, const u8 secret[CTIHA_KEY_LEN])
+{
+	struct pair *pair = &pairs->list[pairs->count - 1];
+
+	stamp_key_set(&pair->keys[pair->key_count++], secret);
 }
 
 struct pair *pairs_find(struct pairs *pairs, u32 id)
@@ -192,6 +200,8 @@ void pairs_wipe(struct pairs *pairs)
 {
 	unsigned int i;
 
-	for (i = 0; i < pairs->count; i++)
-		mac_key_wipe(&pairs->list[i].key);
+	for (i = 0; i < pairs->count; i++) {
+		mac_key_wipe(&pairs->list[i].keys[0]);
+		mac_key_wipe(&pairs->list[i].keys[1]);
+	}
 }

@@ -10,12 +10,13 @@
 /**
  * struct pair
  * @id: number of the pair
- * @key: made by stamp_key_set()
+ * @keys: made by stamp_key_set(); a request may come under any of @key_count
  * @grant: what is known and promised
  */
 struct pair {
 	u32 id;
-	struct ctiha_mac_key key;
+	unsigned int key_count;
+	struct ctiha_mac_key keys[CTIHA_KEY_SLOTS];
 	struct grant grant;
 };
 
@@ -44,6 +45,13 @@ struct pairs {
  * Return: 0; -EEXIST if it is served already, -ENOSPC if there are too many.
  */
 int pairs_add(struct pairs *pairs, u32 id, const u8 secret[CTIHA_KEY_LEN]);
+
+/**
+ * pairs_add_key() - accept a second key of the pair added last
+ * @pairs: the pairs
+ * @secret: key that its servers have or will have
+ */
+void pairs_add_key(struct pairs *pairs, const u8 secret[CTIHA_KEY_LEN]);
 
 /**
  * pairs_load() - read from the disk what was promised before

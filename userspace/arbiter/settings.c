@@ -118,6 +118,19 @@ static int add_pair(struct pairs *pairs, const char *number, const char *path,
 	return 0;
 }
 
+static int add_key(struct pairs *pairs, const char *path, const char *place,
+		   FILE *errors)
+{
+	u8 key[CTIHA_KEY_LEN];
+	const char *wrong = keyfile_read(path, key);
+
+	if (wrong)
+		return fail(errors, place, path, wrong);
+	pairs_add_key(pairs, key);
+	explicit_bzero(key, sizeof(key));
+	return 0;
+}
+
 /* What the command line has set is not taken from the file. */
 struct overrides {
 	bool listen;
@@ -131,13 +144,16 @@ static int take_section(struct pairs *pairs, cfg_t *section,
 			const char *path, FILE *errors)
 {
 	const char *key_file = cfg_getstr(section, "key-file");
+	const char *second = cfg_getstr(section, "second-key-file");
 	char place[SETTINGS_PATH_LEN + 16];
 
 	snprintf(place, sizeof(place), "%s:%d", path, section->line);
 	if (!key_file)
 		return fail(errors, place, cfg_title(section),
 			    "has no key-file: add key-file = \"PATH\"");
-	return add_pair(pairs, cfg_title(section), key_file, place, errors);
+	if (add_pair(pairs, cfg_title(section), key_file, place, errors))
+		return -EINVAL;
+	return second ? add_key(pairs, second, place, errors) : 0;
 }
 
 static int take_values(struct settings *settings, struct pairs *pairs,
@@ -175,6 +191,7 @@ static int read_file(struct settings *settings, struct pairs *pairs,
 {
 	cfg_opt_t pair_options[] = {
 		CFG_STR("key-file", NULL, CFGF_NODEFAULT),
+		CFG_STR("second-key-file", NULL, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	cfg_opt_t options[] = {

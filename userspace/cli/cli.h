@@ -68,6 +68,7 @@ extern const struct cli_verb cli_verb_monitor;
 extern const struct cli_verb cli_verb_takeover;
 extern const struct cli_verb cli_verb_standby;
 extern const struct cli_verb cli_verb_sync;
+extern const struct cli_verb cli_verb_reload;
 
 /* ---- say.c ---- */
 

@@ -14,6 +14,7 @@ static const struct cli_verb *const verbs[] = {
 	&cli_verb_takeover,
 	&cli_verb_standby,
 	&cli_verb_sync,
+	&cli_verb_reload,
 };
 
 static void print_help(void)

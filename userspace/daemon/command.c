@@ -126,6 +126,22 @@ static enum control_result run_standby(const json_t *request, json_t *reply,
 	return place_order(p, JUDGE_ORDER_STANDBY, request, token);
 }
 
+static enum control_result run_reload(const json_t *request, json_t *reply,
+				      u64 token, void *arg)
+{
+	char error[CONFIG_PATH_LEN + 64];
+	struct pair *p = arg;
+
+	(void)request;
+	(void)token;
+	if (!pair_reload(p, error, sizeof(error)))
+		return control_fail(reply, "see 'ctihad -t' and the daemon's log",
+				    "%s", error);
+	json_object_set_new(reply, "send_key",
+			    json_string(p->send_key ? "second" : "first"));
+	return CONTROL_DONE;
+}
+
 const struct control_command pair_commands[] = {
 	{ "status", false, run_status },
 	{ "links", false, run_links },
@@ -134,6 +150,7 @@ const struct control_command pair_commands[] = {
 	{ "monitor", false, run_monitor },
 	{ "takeover", true, run_takeover },
 	{ "standby", true, run_standby },
+	{ "reload", true, run_reload },
 	{ NULL, false, NULL },
 };
 

@@ -151,6 +151,8 @@ struct config *config_read(const char *path, FILE *errors)
 		return NULL;
 	}
 	config = config_parse(path, text, len, errors);
+	if (config)
+		snprintf(config->path, sizeof(config->path), "%s", path);
 	free(text);
 	return config;
 }

@@ -17,6 +17,8 @@
 #include <ctiha/base.h>
 #include <linux/ctiha.h>
 
+#include "common/keys.h"
+
 #define CONFIG_PATH		"/etc/ctiha/ctiha.conf"
 #define CONFIG_NAME_LEN		64
 #define CONFIG_PATH_LEN		256
@@ -108,7 +110,8 @@ struct config_hook {
  * @node: own id, 0 or 1
  * @pair: the pair's number on this network
  * @name, @peer_name: what people call the two servers
- * @key: the pair's key
+ * @path: the file it was read from
+ * @keys: the pair's keys
  * @backend: enum config_backend
  * @on_fence: enum ctiha_last_resort
  * @state_dir: what must survive a reboot
@@ -129,11 +132,12 @@ struct config_hook {
  * @services, @hooks: in the order of the file
  */
 struct config {
+	char path[CONFIG_PATH_LEN];
 	u8 node;
 	u32 pair;
 	char name[CONFIG_NAME_LEN];
 	char peer_name[CONFIG_NAME_LEN];
-	u8 key[CTIHA_KEY_LEN];
+	struct keys keys;
 	u8 backend;
 	u8 on_fence;
 	char state_dir[CONFIG_PATH_LEN];

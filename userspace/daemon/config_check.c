@@ -201,12 +201,23 @@ static void read_keys(struct draft *d)
 
 	if (d->key_file[0])
 		read_key_at(d, d->key_file, d->line[ROOT][ROOT_KEY_FILE],
-			    c->key);
+			    c->keys.key[0]);
+	if (d->second_key_file[0])
+		read_key_at(d, d->second_key_file,
+			    d->line[ROOT][ROOT_SECOND_KEY_FILE],
+			    c->keys.key[1]);
+	else if (c->keys.send)
+		syntax_fail(&d->syntax, d->line[ROOT][ROOT_SEND_KEY],
+			    "add 'second-key-file = PATH'",
+			    "send-key = second, but there is no second key");
+	c->keys.used[0] = true;
+	c->keys.used[1] = d->second_key_file[0];
 	if (d->arbiter_key_file[0])
 		read_key_at(d, d->arbiter_key_file, d->key_line,
 			    c->arbiter.key);
 	else
-		memcpy(c->arbiter.key, c->key, sizeof(c->key));
+		memcpy(c->arbiter.key, keys_sender(&c->keys),
+		       sizeof(c->arbiter.key));
 }
 
 static void find_user(struct draft *d, const char *name, int line)

@@ -38,12 +38,12 @@ struct block {
 	struct config_hook hook;
 };
 
-#define OPTIONS_MAX	24
+#define OPTIONS_MAX	32
 
 /**
  * struct draft - a configuration in the making
  * @config: what is known so far
- * @key_file: of the pair
+ * @key_file, @second_key_file: of the pair
  * @has_link, @has_arbiter, @has_sync: which sections were there
  * @arbiter_key_file, @arbiter_port: to be resolved when all is read
  * @block: the section that is being read
@@ -57,6 +57,7 @@ struct block {
 struct draft {
 	struct config config;
 	char key_file[CONFIG_PATH_LEN];
+	char second_key_file[CONFIG_PATH_LEN];
 	bool has_link[CONFIG_LINKS];
 	bool has_arbiter;
 	bool has_sync;
@@ -79,6 +80,8 @@ enum {
 	ROOT_SETTLE = 16,
 	ROOT_USER = 19,
 	ROOT_GROUP = 20,
+	ROOT_SECOND_KEY_FILE = 22,
+	ROOT_SEND_KEY = 23,
 	LINK_INTERVAL = 1,
 	LINK_PEER_ADDRESS = 5,
 	ARBITER_INTERVAL = 2,

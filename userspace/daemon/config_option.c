@@ -52,6 +52,13 @@ static const struct words last_resorts = {
 	},
 };
 
+static const struct words key_slots = {
+	"is neither 'first' nor 'second'", {
+		{ "first", 0 },
+		{ "second", 1 },
+	},
+};
+
 static const struct words levels = {
 	"is none of 'error', 'warning', 'info' and 'debug'", {
 		{ "error", LOG_LEVEL_ERROR },
@@ -134,6 +141,12 @@ static const struct option root_options[] = {
 	OPT("group", NAME, config.group, MAY, "ctiha"),
 	OPT("log-level", WORD, config.log_level, MAY, "info",
 	    .words = &levels),
+	[ROOT_SECOND_KEY_FILE] =
+	OPT("second-key-file", PATH, second_key_file, MAY,
+	    "/etc/ctiha/second.key"),
+	[ROOT_SEND_KEY] =
+	OPT("send-key", WORD, config.keys.send, MAY, "first",
+	    .words = &key_slots),
 };
 
 static const struct option link_options[] = {

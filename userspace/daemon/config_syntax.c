@@ -329,7 +329,7 @@ static void add_value_option(cfg_opt_t *opts, unsigned int *n, const char *name,
 	opts[(*n)++] = value;
 }
 
-#define OPTIONS_MAX	(24 + UNKNOWN_MAX + 8 + 1)
+#define OPTIONS_MAX	(33 + UNKNOWN_MAX + 8 + 1)
 
 /* libconfuse's table for one section, without subsections. */
 static unsigned int build_section(const struct reader *r, unsigned int section,

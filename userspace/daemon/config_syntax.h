@@ -19,7 +19,7 @@ struct syntax_option {
 struct syntax_section {
 	const char *name;
 	bool titled;
-	struct syntax_option options[24];	/* ends with a NULL name */
+	struct syntax_option options[33];	/* ends with a NULL name */
 };
 
 /**

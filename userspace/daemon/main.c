@@ -31,6 +31,7 @@ static void print_help(void)
 	     "\n"
 	     "It stays in the foreground and logs to the journal or to standard error.\n"
 	     "SIGTERM hands the calls over to the peer, says goodbye to it, and ends.\n"
+	     "SIGHUP reads the keys again, as 'ctiha reload' does.\n"
 	     "See ctihad(8), ctiha.conf(5); 'ctiha status' shows what it is doing.");
 }
 
@@ -80,6 +81,15 @@ static void end(int signal, short what, void *pair)
 	pair_end(pair);
 }
 
+static void reload(int signal, short what, void *pair)
+{
+	char error[CONFIG_PATH_LEN + 64];
+
+	(void)signal;
+	(void)what;
+	pair_reload(pair, error, sizeof(error));
+}
+
 /* The loop turns, so the daemon lives: systemd hears it at half the limit. */
 static void pat_watchdog(int fd, short what, void *arg)
 {
@@ -109,14 +119,17 @@ static int serve(struct event_base *base, struct pair *pair)
 {
 	struct event *term = evsignal_new(base, SIGTERM, end, pair);
 	struct event *interrupt = evsignal_new(base, SIGINT, end, pair);
+	struct event *hangup = evsignal_new(base, SIGHUP, reload, pair);
 	struct event *watchdog = start_watchdog(base);
 
 	event_add(term, NULL);
 	event_add(interrupt, NULL);
+	event_add(hangup, NULL);
 	sd_notify(0, "READY=1");
 	event_base_dispatch(base);
 	event_free(term);
 	event_free(interrupt);
+	event_free(hangup);
 	if (watchdog)
 		event_free(watchdog);
 	return pair_close(pair) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -62,6 +62,7 @@ enum pair_phase {
  * @resyncs: times events of the backend were lost
  * @alarm_since_ns: since when each JUDGE_ALARM bit has held, 0 if not
  * @monitor_joined: somebody began to monitor and has seen nothing yet
+ * @send_key: slot of the key that frames are sealed with, since a reload
  * @ending: SIGTERM came: leave office, say goodbye, end
  */
 struct pair {
@@ -105,6 +106,7 @@ struct pair {
 	u64 resyncs;
 	u64 alarm_since_ns[PAIR_ALARMS];
 	bool monitor_joined;
+	u8 send_key;
 	bool ending;
 	bool failed;
 };
@@ -122,6 +124,16 @@ struct pair *pair_open(struct event_base *base, const struct config *config,
 
 /* Leave office, say goodbye to the peer, then break the event loop. */
 void pair_end(struct pair *p);
+
+/**
+ * pair_reload() - read the configuration again and use its keys
+ * @p: the daemon
+ * @error: receives the reason on failure
+ * @size: of @error
+ *
+ * Return: false if nothing was changed.
+ */
+bool pair_reload(struct pair *p, char *error, size_t size);
 
 /* pair_close() - close every part; true if the daemon ended as it should. */
 bool pair_close(struct pair *p);

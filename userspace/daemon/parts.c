@@ -36,7 +36,7 @@ static bool open_sync(struct pair *p, char *error, size_t size)
 	};
 	unsigned int i;
 
-	memcpy(spec.key, c->key, sizeof(spec.key));
+	spec.keys = c->keys;
 	snprintf(spec.directory, sizeof(spec.directory), "%s", c->store_dir);
 	for (i = 0; i < CONFIG_LINKS; i++) {
 		spec.paths[i].configured = true;
@@ -46,7 +46,7 @@ static bool open_sync(struct pair *p, char *error, size_t size)
 			 "%s", c->links[i].device);
 	}
 	p->sync = sync_open(p->base, &spec, &pair_sync_callbacks, p, error, size);
-	explicit_bzero(spec.key, sizeof(spec.key));
+	explicit_bzero(&spec.keys, sizeof(spec.keys));
 	return p->sync;
 }
 
@@ -224,10 +224,10 @@ static bool open_heartbeat(struct pair *p, char *error, size_t size)
 
 	p->backend = c->backend == CONFIG_BACKEND_MODULE ? &heartbeat_module :
 							   &heartbeat_packet;
-	memcpy(spec.key, c->key, sizeof(spec.key));
+	spec.keys = c->keys;
 	p->heartbeat = p->backend->open(p->base, &spec, &pair_heartbeat_callbacks, p,
 					error, size);
-	explicit_bzero(spec.key, sizeof(spec.key));
+	explicit_bzero(&spec.keys, sizeof(spec.keys));
 	return p->heartbeat && build_fence(p, error, size) &&
 	       add_links(p, error, size) &&
 	       look_first(p, error, size);

@@ -537,6 +537,11 @@ struct witness *witness_open(struct event_base *base,
 	return w;
 }
 
+void witness_rekey(struct witness *w, const u8 key[CTIHA_KEY_LEN])
+{
+	stamp_key_set(&w->key, key);
+}
+
 void witness_close(struct witness *w)
 {
 	if (!w || w->closed)

@@ -104,6 +104,9 @@ struct witness *witness_open(struct event_base *base,
 			     void *arg, char *error, size_t error_size);
 void witness_close(struct witness *w);
 
+/* witness_rekey() - seal the next probes with another key of the arbiter's. */
+void witness_rekey(struct witness *w, const u8 key[CTIHA_KEY_LEN]);
+
 /**
  * witness_say() - what the following probes carry
  * @ask: enum witness_ask; WITNESS_ASK_GRANT is repeated in each probe, so it

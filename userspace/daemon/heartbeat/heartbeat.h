@@ -16,6 +16,8 @@
 #include <ctiha/lease.h>
 #include <linux/ctiha.h>
 
+#include "common/keys.h"
+
 #define HEARTBEAT_LINKS	2	/* at the most, one of each kind */
 
 struct event_base;
@@ -112,7 +114,7 @@ struct heartbeat_node_spec {
 	u64 promise_ns;
 	u64 epoch;			/* remembered from before the start */
 	u32 watch_ms;			/* daemon's longest silence */
-	u8 key[CTIHA_KEY_LEN];
+	struct keys keys;
 };
 
 /* Everything at one instant. */
@@ -161,6 +163,8 @@ struct heartbeat;
  *         from inside a callback
  * @fence: put @addresses behind the fence, choose @last_resort. 0; -EOPNOTSUPP if
  *         there can be none; another negative errno
+ * @rekey: change the keys, without losing a frame that is sealed with one of the new
+ *         ones. 0 or -errno
  * @link_add, @link_del: 0 or -errno
  * @report: what the next heartbeats carry, and the daemon's sign of life;
  *          call it more often than watch_ms. 0 or -errno
@@ -178,6 +182,7 @@ struct heartbeat_backend {
 				  void *arg, char *error, size_t error_size);
 	void (*close)(struct heartbeat *hb);
 	int (*fence)(struct heartbeat *hb, const struct heartbeat_fence *fence);
+	int (*rekey)(struct heartbeat *hb, const struct keys *keys);
 	int (*link_add)(struct heartbeat *hb,
 			const struct heartbeat_link_spec *spec);
 	int (*link_del)(struct heartbeat *hb, const char *name);

@@ -131,6 +131,7 @@ const struct heartbeat_backend heartbeat_module = {
 	.open = module_open,
 	.close = module_close,
 	.fence = module_node_fence,
+	.rekey = module_node_rekey,
 	.link_add = module_link_add,
 	.link_del = module_link_del,
 	.report = module_node_report,

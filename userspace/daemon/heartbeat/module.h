@@ -91,6 +91,7 @@ void module_resync_later(struct module *m);
  */
 int module_node_open(struct module *m, const struct heartbeat_node_spec *spec);
 
+int module_node_rekey(struct heartbeat *hb, const struct keys *keys);
 int module_node_report(struct heartbeat *hb, u32 report, u64 sync_pos);
 int module_node_activate(struct heartbeat *hb, u64 epoch, u64 granted_ns);
 int module_node_renew(struct heartbeat *hb, u64 epoch, u64 granted_ns);

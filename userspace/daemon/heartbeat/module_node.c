@@ -36,14 +36,25 @@ static int call_node_set(struct module *m,
 	return genl_call(m->request, NULL, NULL);
 }
 
-static int call_key_set(struct module *m, const u8 key[CTIHA_KEY_LEN])
+/* An unused slot is emptied. */
+static int call_key_set(struct module *m, const struct keys *keys, u8 slot)
 {
 	struct nlmsghdr *nlh = genl_begin(m->request, CTIHA_CMD_KEY_SET);
 
-	mnl_attr_put_u8(nlh, CTIHA_A_KEY_SLOT, 0);
-	mnl_attr_put(nlh, CTIHA_A_KEY, CTIHA_KEY_LEN, key);
-	mnl_attr_put(nlh, CTIHA_A_KEY_SEND, 0, NULL);
+	mnl_attr_put_u8(nlh, CTIHA_A_KEY_SLOT, slot);
+	if (keys->used[slot])
+		mnl_attr_put(nlh, CTIHA_A_KEY, CTIHA_KEY_LEN, keys->key[slot]);
+	if (slot == keys->send)
+		mnl_attr_put(nlh, CTIHA_A_KEY_SEND, 0, NULL);
 	return genl_call(m->request, NULL, NULL);
+}
+
+/* The one to send with first: the other may have been that until now. */
+static int set_keys(struct module *m, const struct keys *keys)
+{
+	int ret = call_key_set(m, keys, keys->send);
+
+	return ret ? ret : call_key_set(m, keys, !keys->send);
 }
 
 static int call_epoch(struct module *m, u8 command, u64 epoch, u64 granted_ns)
@@ -112,7 +123,7 @@ int module_node_open(struct module *m, const struct heartbeat_node_spec *spec)
 			ret = call_attach(m);
 	}
 	if (!ret)
-		ret = call_key_set(m, spec->key);
+		ret = set_keys(m, &spec->keys);
 	if (!ret)
 		ret = genl_request_node(m->request, &node, &m->seq);
 	return ret;
@@ -161,6 +172,11 @@ static int come_back(struct module *m, u32 report, u64 sync_pos)
 	log_warning("this process was silent for more than %u ms: the module left the active role if it was held", m->watch_ms);
 	module_resync_later(m);
 	return 0;
+}
+
+int module_node_rekey(struct heartbeat *hb, const struct keys *keys)
+{
+	return set_keys((struct module *)hb, keys);
 }
 
 int module_node_report(struct heartbeat *hb, u32 report, u64 sync_pos)

@@ -18,6 +18,8 @@
 
 #include <sys/types.h>
 
+#include <ctiha/budget.h>
+#include <ctiha/complaint.h>
 #include <ctiha/session.h>
 
 #include "common/mac.h"
@@ -116,6 +118,8 @@ void packet_event_post(struct packet *p, struct packet_event *event,
  * @tick_ns: next heartbeat, or next try to open the device
  * @skipped: heartbeats not sent because this process ran late
  * @logged_ns: when the log was last told of that
+ * @budget: what may be spent on check codes
+ * @complaint: what the log was told of refused frames
  * @told_state, @told_diag, @told_direction: as the daemon knows it from events
  */
 struct packet_link {
@@ -131,6 +135,8 @@ struct packet_link {
 	u64 tick_ns;
 	u64 skipped;
 	u64 logged_ns;
+	struct ctiha_budget budget;
+	struct ctiha_complaint complaint;
 	u8 told_state;
 	u8 told_diag;
 	u8 told_direction;
@@ -178,7 +184,8 @@ struct packet_said {
  * struct packet - a node
  * @base: event loop
  * @callbacks, @arg: the daemon
- * @key: the pair's, in slot 0
+ * @keys: by slot; @key_used: which of them hold one; @send_slot: the one that seals
+ * @verify_ns: what one check code costs here
  * @id: own node id
  * @pair: the pair's number
  * @report: what the daemon says
@@ -197,7 +204,10 @@ struct packet {
 	struct event_base *base;
 	struct heartbeat_callbacks callbacks;
 	void *arg;
-	struct ctiha_mac_key key;
+	struct ctiha_mac_key keys[CTIHA_KEY_SLOTS];
+	bool key_used[CTIHA_KEY_SLOTS];
+	u8 send_slot;
+	u64 verify_ns;
 	u8 id;
 	u32 pair;
 	u32 report;

@@ -85,7 +85,7 @@ void packet_link_send(struct packet_link *link, u8 type)
 	packet_fill(p, &frame);
 	frame.link_kind = link->spec.kind;
 	ctiha_session_send(&link->session, now, &frame);
-	ctiha_frame_seal(&wire, &frame, 0, &p->key);
+	ctiha_frame_seal(&wire, &frame, p->send_slot, &p->keys[p->send_slot]);
 	ret = packet_socket_send(link->fd, link->ifindex, link->spec.peer_mac,
 				 &wire, sizeof(wire));
 	link->stats.count[ret ? CTIHA_A_STAT_TX_FAILED : CTIHA_A_STAT_TX]++;
@@ -139,7 +139,20 @@ static void hear(struct packet_link *link, const struct ctiha_frame *frame)
 		    CTIHA_CAUSE_SESSION);
 }
 
-static void take_frame(struct packet_link *link, const void *data, size_t len)
+/* Counts it, and tells the log now and then. */
+static void refuse(struct packet_link *link, unsigned int stat, u64 now)
+{
+	u64 news = ctiha_complaint_due(&link->complaint, stat, now);
+
+	link->stats.count[stat]++;
+	if (news)
+		log_warning("link %s: %llu frames refused: %s", link->spec.name,
+			    (unsigned long long)news, ctiha_complaint_text(stat));
+}
+
+/* Return: 0 and the frame, or the counter that its refusal belongs to. */
+static unsigned int read_frame(struct packet_link *link, const void *data,
+			       size_t len, u64 now, struct ctiha_frame *frame)
 {
 	static const u8 stats[] = {
 		[CTIHA_FRAME_MALFORMED] = CTIHA_A_STAT_MALFORMED,
@@ -147,17 +160,32 @@ static void take_frame(struct packet_link *link, const void *data, size_t len)
 		[CTIHA_FRAME_BAD_KEY] = CTIHA_A_STAT_KEY,
 		[CTIHA_FRAME_FORGED] = CTIHA_A_STAT_FORGED,
 	};
+	const struct packet *p = link->packet;
 	const struct ctiha_mac_key *const keys[CTIHA_KEY_SLOTS] = {
-		&link->packet->key,
+		p->key_used[0] ? &p->keys[0] : NULL,
+		p->key_used[1] ? &p->keys[1] : NULL,
 	};
-	struct ctiha_frame frame;
-	enum ctiha_frame_error error;
+	enum ctiha_frame_error error = ctiha_frame_peek(data, len, keys, frame);
 
-	error = ctiha_frame_open(data, len, keys, &frame);
-	if (error != CTIHA_FRAME_OK)
-		link->stats.count[stats[error]]++;
-	else if (is_foreign(link, &frame))
-		link->stats.count[CTIHA_A_STAT_FOREIGN]++;
+	if (!error && !ctiha_budget_take(&link->budget,
+					 ctiha_session_minds(&link->session, frame),
+					 now))
+		return CTIHA_A_STAT_UNVERIFIED;
+	if (!error)
+		error = ctiha_frame_open(data, len, keys, frame);
+	if (error)
+		return stats[error];
+	return is_foreign(link, frame) ? CTIHA_A_STAT_FOREIGN : 0;
+}
+
+static void take_frame(struct packet_link *link, const void *data, size_t len)
+{
+	u64 now = clock_now_ns();
+	struct ctiha_frame frame;
+	unsigned int refusal = read_frame(link, data, len, now, &frame);
+
+	if (refusal)
+		refuse(link, refusal, now);
 	else
 		hear(link, &frame);
 }
@@ -310,6 +338,7 @@ int packet_link_open(struct packet_link *link, struct packet *p,
 	memset(link, 0, sizeof(*link));
 	link->packet = p;
 	link->spec = *spec;
+	ctiha_budget_init(&link->budget, p->verify_ns);
 	link->fd = -1;
 	ret = packet_timer_open(&link->timer, p->base, on_timer, link);
 	if (ret)

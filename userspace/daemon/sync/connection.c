@@ -83,13 +83,33 @@ static const char *misfit(const struct connection *c,
 	return NULL;
 }
 
+static void use_slot(struct connection *c, u8 slot)
+{
+	c->slot = slot;
+	mac_key_set(&c->key, c->shared->keys.key[slot]);
+}
+
+/* While keys roll over, the other side's hello may be under the other key. */
+static enum packet_error open_packet(struct connection *c, const u8 *data,
+				     size_t len, struct packet *packet)
+{
+	enum packet_error error = packet_open(c->shared->codec, &c->key, data,
+					      len, packet);
+
+	if (error != PACKET_FORGED || c->session || c->tx_sequence ||
+	    !c->shared->keys.used[!c->slot])
+		return error;
+	use_slot(c, !c->slot);
+	return packet_open(c->shared->codec, &c->key, data, len, packet);
+}
+
 static void take_packet(struct connection *c, const u8 *data, size_t len)
 {
 	enum packet_error error;
 	struct packet packet;
 	const char *why;
 
-	error = packet_open(c->shared->codec, &c->key, data, len, &packet);
+	error = open_packet(c, data, len, &packet);
 	why = error ? packet_strerror(error) : misfit(c, &packet.head);
 	if (why) {
 		connection_refuse(c, why);
@@ -183,7 +203,7 @@ struct connection *connection_take(struct connection_shared *shared, int fd,
 	c->phase = CONNECTION_GREETING;
 	c->since_ns = clock_now_ns();
 	c->heard_ns = c->since_ns;
-	mac_key_set(&c->key, shared->sync_key);
+	use_slot(c, shared->keys.send);
 	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_ENOUGH);
 	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
@@ -275,7 +295,7 @@ void connection_agree(struct connection *c,
 
 	hex(hex(label + strlen(label), active_nonce, PACKET_NONCE_LEN),
 	    standby_nonce, PACKET_NONCE_LEN);
-	mac_derive(c->shared->sync_key, label, key);
+	mac_derive(c->shared->keys.key[c->slot], label, key);
 	mac_key_set(&c->key, key);
 	explicit_bzero(key, sizeof(key));
 	c->session = true;

@@ -18,6 +18,7 @@
 
 #include <sys/socket.h>
 
+#include "common/keys.h"
 #include "common/mac.h"
 #include "daemon/sync/packet.h"
 
@@ -29,7 +30,7 @@ struct event_base;
 struct connection_shared {
 	struct event_base *base;
 	struct packet_codec *codec;
-	u8 sync_key[CTIHA_KEY_LEN];
+	struct keys keys;	/* sync keys, derived from the pair's */
 	u32 pair;
 	u8 node;
 	u64 epoch;		/* carried in each head */
@@ -64,6 +65,7 @@ struct connection_callbacks {
 
 /**
  * struct connection - fields below @shared are the owner's to read
+ * @slot: of the sync key that both use for the hellos
  * @path: index of the path it uses
  * @phase: enum connection_phase, set by the owner
  * @since_ns: when it was made
@@ -83,6 +85,7 @@ struct connection {
 
 	struct connection_shared *shared;
 	void *owner;
+	u8 slot;
 	u8 path;
 	u8 phase;
 	u64 since_ns;

@@ -264,6 +264,16 @@ static int open_parts(struct sync *s, char *error, size_t error_size)
 	return 0;
 }
 
+void sync_rekey(struct sync *s, const struct keys *keys)
+{
+	unsigned int slot;
+
+	s->shared.keys = *keys;
+	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
+		mac_derive(keys->key[slot], "ctiha sync",
+			   s->shared.keys.key[slot]);
+}
+
 struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 		       const struct sync_callbacks *callbacks, void *arg,
 		       char *error, size_t error_size)
@@ -283,8 +293,8 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.base = base;
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
-	mac_derive(spec->key, "ctiha sync", s->shared.sync_key);
-	explicit_bzero(s->spec.key, sizeof(s->spec.key));
+	sync_rekey(s, &spec->keys);
+	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));
 	s->told.state = SYNC_WAITING;
 	s->tick_ns = clock_now_ns();
 	STAILQ_INIT(&s->flushes);
@@ -313,6 +323,6 @@ void sync_close(struct sync *s)
 	if (s->tick)
 		event_free(s->tick);
 	packet_codec_free(s->shared.codec);
-	explicit_bzero(s->shared.sync_key, sizeof(s->shared.sync_key));
+	explicit_bzero(&s->shared.keys, sizeof(s->shared.keys));
 	free(s);
 }

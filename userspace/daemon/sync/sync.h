@@ -13,6 +13,8 @@
 #include <ctiha/base.h>
 #include <linux/ctiha.h>
 
+#include "common/keys.h"
+
 struct event_base;
 struct sync;
 
@@ -41,7 +43,7 @@ struct sync_path {
  * struct sync_spec - configuration
  * @pair: the pair's number
  * @node: own id
- * @key: the pair's key; a sync key is derived from it
+ * @keys: the pair's keys; sync keys are derived from them
  * @directory: of the LMDB store; created if missing
  * @map_size: bytes the store may grow to; it holds two generations during a
  *            transfer, so at least three times the records' size
@@ -53,7 +55,7 @@ struct sync_path {
 struct sync_spec {
 	u32 pair;
 	u8 node;
-	u8 key[CTIHA_KEY_LEN];
+	struct keys keys;
 	char directory[256];
 	u64 map_size;
 	u32 patience_ms;
@@ -123,6 +125,12 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 		       const struct sync_callbacks *callbacks, void *arg,
 		       char *error, size_t error_size);
 void sync_close(struct sync *sync);
+
+/**
+ * sync_rekey() - change the pair's keys
+ * @keys: new ones; connections that are up go on under their session key
+ */
+void sync_rekey(struct sync *sync, const struct keys *keys);
 
 /**
  * sync_activate() - this server acts in @epoch: accept writes, serve the peer
