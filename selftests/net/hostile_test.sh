@@ -112,6 +112,23 @@ forged()
 			enemy b forge "$3" x "$REPLIES" "$WORK/key"
 }
 
+# Each reason once, with what to do; not once for each frame.
+complained()
+{
+	local log=$WORK/complaints reason
+
+	if [ "$BACKEND" = module ]; then
+		dmesg | grep "ctiha: link crossover: " > "$log"
+	else
+		grep "link crossover: .*refused" "$WORK/daemon-b.log" > "$log"
+	fi
+	for reason in malformed "protocol version" "key slot" "check code wrong"; do
+		grep -q "frames refused: .*$reason.*; " "$log" ||
+			{ echo "# the log does not tell of: $reason"; return 1; }
+	done
+	[ "$(wc -l < "$log")" -lt 100 ]
+}
+
 broken_heartbeats()
 {
 	local before
@@ -121,7 +138,7 @@ broken_heartbeats()
 	enemy a forge empty x "$HEARTBEATS" "$WORK/key" &&
 		forged malformed all truncated && forged malformed all range &&
 		forged version all version && forged key all key-id &&
-		forged forged all wrong-key && unmoved "$before"
+		forged forged all wrong-key && complained && unmoved "$before"
 }
 
 # One bit of each byte: version, key id, and all others.
@@ -187,6 +204,38 @@ old_goodbye()
 	counted a crossover replayed all enemy b replay x "$REPLIES" &&
 		counted b crossover replayed all enemy a replay x "$HEARTBEATS" &&
 		! serves_sole a && unmoved "$before"
+}
+
+all_links_up()
+{
+	local s
+
+	for s in a b; do
+		wait_until "crossover" link_is $s crossover up &&
+			wait_until "LAN" link_is $s lan up || return 1
+	done
+}
+
+# Both servers forget everything but their state directories; the module, too.
+everything_restarts()
+{
+	server_stop b
+	server_stop a
+	if [ "$BACKEND" = module ]; then
+		rmmod ctiha && insmod "$MODULE" || return 1
+	fi
+	pair_up a && all_links_up
+}
+
+heartbeats_of_a_former_life()
+{
+	local before
+
+	record_heartbeats && everything_restarts || return 1
+	before=$(standing)
+	counted b crossover replayed all enemy a replay x "$HEARTBEATS" &&
+		counted a crossover replayed all enemy b replay x "$REPLIES" &&
+		unmoved "$before"
 }
 
 flooded()
@@ -379,6 +428,7 @@ scenario "old heartbeats" old_heartbeats
 scenario "a flood of forged heartbeats" flooded
 scenario "old goodbyes, and heartbeats of the session before" old_goodbye
 scenario "heartbeats of a dead server" heartbeats_of_the_dead
+scenario "heartbeats of a former life of both" heartbeats_of_a_former_life
 # What follows attacks the daemons, which are the same with the module: once,
 # where it is fast, is enough.
 [ "$BACKEND" = packet ] || { finish; exit; }
