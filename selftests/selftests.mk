@@ -46,9 +46,9 @@ $(BUILD)/fuzz/frame_seeds: selftests/fuzz/frame_seeds.c $(TESTABLE)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=address,undefined -MMD -MP -MT $@ -MF $@.d \
 		$< $(TESTABLE) $(TEST_LIBS) -o $@
 
--include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d)
+-include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d $(BUILD)/net/*.d)
 
-.PHONY: unit-programs fuzz-programs check check-unit check-net check-vm check-style fuzz
+.PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
@@ -57,6 +57,14 @@ build-unit:
 
 build-fuzz:
 	$(Q)$(MAKE) CC=clang SAN='$(FUZZ_SAN)' FLAVOUR=-fuzz fuzz-programs
+
+# Programs that the network scenarios need besides ours.
+net-programs: $(BUILD)/net/netlink_fuzz
+
+$(BUILD)/net/%: selftests/net/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MT $@ -MF $@.d $< $(TEST_LIBS) -o $@
 
 # The module for the kernel that the virtual machines boot.
 build-test-module:
@@ -70,17 +78,17 @@ VM_RUNS := vm@3000:selftests/vm.sh
 
 check:
 	scripts/dependencies build demo check
-	$(Q)$(MAKE) userspace build-unit build-test-module
+	$(Q)$(MAKE) userspace build-unit build-test-module net-programs
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
 		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS),'$(r)')
 
 check-unit: build-unit
 	selftests/run $(foreach r,$(UNIT_RUNS),'$(r)')
 
-check-net: userspace
+check-net: userspace net-programs
 	selftests/run $(foreach r,$(NET_RUNS),'$(r)')
 
-check-vm: userspace build-test-module
+check-vm: userspace build-test-module net-programs
 	selftests/run '$(VM_RUNS)'
 
 check-style: userspace
