@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Net devices come and go; links and the fence follow.
+ * Net devices come and go; links, the switch NIC and the fence follow.
  */
 #include <linux/ktime.h>
 #include <linux/netdevice.h>
@@ -70,6 +70,8 @@ static int device_event(struct notifier_block *nb, unsigned long event,
 		if (link && link->dev == dev)
 			verdict = link_event(link, event);
 	}
+	if (event == NETDEV_UNREGISTER)
+		ctiha_switch_forget(node, dev);
 	mutex_unlock(&cn->config);
 	/* Last: what the links' end had to say has to pass it. */
 	if (event == NETDEV_UNREGISTER)

@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
 
+#include "carrier.h"
 #include "link.h"
 #include "node.h"
 #include "trace.h"
@@ -21,6 +22,10 @@
 
 /* A timer this late shows that we stalled; the peer gets the benefit of it. */
 #define LATE_NS		(1 * CTIHA_NS_PER_MS)
+
+/* Probes: enough that not all get lost, and too few to disturb anyone. */
+#define PROBES		3
+#define PROBE_PAUSE_NS	(1 * CTIHA_NS_PER_MS)	/* at the most */
 
 struct ctiha_link *ctiha_link_locked(const struct ctiha_node *node,
 				     unsigned int index)
@@ -67,13 +72,15 @@ bool ctiha_link_has_news(struct ctiha_link *link)
 	u8 now = direction(link);
 	bool news = link->told_state != link->session.state ||
 		    link->told_diag != link->session.diag ||
-		    link->told_direction != now;
+		    link->told_direction != now ||
+		    link->told_carrier != link->carrier;
 
 	if (news)
 		trace_ctiha_session(link, now);
 	link->told_state = link->session.state;
 	link->told_diag = link->session.diag;
 	link->told_direction = now;
+	link->told_carrier = link->carrier;
 	return news;
 }
 
@@ -88,6 +95,7 @@ void ctiha_link_view(const struct ctiha_link *link,
 		.state = session->state,
 		.diag = session->diag,
 		.direction = direction(link),
+		.carrier = !link->gone && ctiha_carrier_ok(link->dev),
 		.ifindex = link->gone ? 0 : link->dev->ifindex,
 		.interval_us = session->interval_us,
 		.agreed_us = ctiha_session_agreed_us(session),
@@ -118,6 +126,29 @@ static enum hrtimer_mode tick_mode(const struct ctiha_link *link)
 void ctiha_link_tick(struct ctiha_link *link)
 {
 	hrtimer_start(&link->tick, 0, tick_mode(link));
+}
+
+static u64 interval_ns(const struct ctiha_link *link)
+{
+	return CTIHA_NS_PER_US * ctiha_session_agreed_us(&link->session);
+}
+
+static ktime_t probe_pause(const struct ctiha_link *link)
+{
+	return ns_to_ktime(min(interval_ns(link) / (PROBES + 1),
+			       PROBE_PAUSE_NS));
+}
+
+void ctiha_link_probe(struct ctiha_link *link, bool beating)
+{
+	if (link->probes)
+		return;
+	link->probes = PROBES;
+	/* The tick that is running goes on to the first of them by itself. */
+	if (beating)
+		return;
+	hrtimer_start(&link->tick, probe_pause(link), tick_mode(link));
+	link->probes--;
 }
 
 void ctiha_link_watch(struct ctiha_link *link)
@@ -157,24 +188,34 @@ static void note_lateness(struct ctiha_link *link)
 			   ktime_get_ns() - hrtimer_get_expires_ns(&link->tick));
 }
 
+static void forward(struct ctiha_link *link)
+{
+	u64 beats;
+
+	if (link->probes) {
+		link->probes--;
+		hrtimer_forward_now(&link->tick, probe_pause(link));
+		return;
+	}
+	beats = hrtimer_forward_now(&link->tick, ns_to_ktime(interval_ns(link)));
+	/* More than one: it is us who stalled. */
+	ctiha_quality_count(link->quality, CTIHA_A_STAT_MISSED, beats - 1);
+}
+
 static enum hrtimer_restart tick(struct hrtimer *timer)
 {
 	struct ctiha_link *link = container_of(timer, struct ctiha_link, tick);
 	enum hrtimer_restart restart = HRTIMER_NORESTART;
 	struct ctiha_node *node = link->node;
 	unsigned long flags;
-	u64 beats;
 
 	note_lateness(link);
+	ctiha_carrier_tick(link);
 	beat(link);
 	raw_spin_lock_irqsave(&node->lock, flags);
 	/* An ATTACH may have started it anew while it ran. */
 	if (!link->gone && !node->quiet && !hrtimer_is_queued(timer)) {
-		beats = hrtimer_forward_now(timer, ns_to_ktime(CTIHA_NS_PER_US *
-				ctiha_session_agreed_us(&link->session)));
-		/* More than one: it is us who stalled. */
-		ctiha_quality_count(link->quality, CTIHA_A_STAT_MISSED,
-				    beats - 1);
+		forward(link);
 		restart = HRTIMER_RESTART;
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
@@ -311,6 +352,8 @@ static struct ctiha_link *link_create(struct ctiha_node *node,
 	memcpy(link->name, spec->name, sizeof(link->name));
 	memcpy(link->peer_mac, spec->peer_mac, sizeof(link->peer_mac));
 	link->kind = spec->kind;
+	link->carrier = ctiha_carrier_ok(dev);
+	link->told_carrier = link->carrier;
 	ctiha_session_init(&link->session, spec->interval_us, spec->multiplier,
 			   get_random_u64());
 	ctiha_budget_init(&link->budget, node->verify_ns);
@@ -331,6 +374,7 @@ int ctiha_link_add(struct ctiha_node *node, const struct ctiha_link_spec *spec,
 	struct net_device *dev = __dev_get_by_index(node->net, spec->ifindex);
 	struct ctiha_link *link;
 	unsigned long flags;
+	u64 now_ns;
 	int err;
 
 	if (node->send_slot < 0) {
@@ -348,8 +392,10 @@ int ctiha_link_add(struct ctiha_node *node, const struct ctiha_link_spec *spec,
 		return -ENOMEM;
 
 	flags = ctiha_node_lock(node);
+	now_ns = ktime_get_ns();
 	rcu_assign_pointer(node->links[spec->kind - 1], link);
-	ctiha_notify_link(link, CTIHA_CAUSE_COMMAND, ktime_get_ns());
+	ctiha_notify_link(link, CTIHA_CAUSE_COMMAND, now_ns);
+	ctiha_node_announce(node, CTIHA_CAUSE_COMMAND, now_ns);
 	if (!node->quiet)
 		ctiha_link_tick(link);
 	ctiha_node_unlock(node, flags);

@@ -62,6 +62,9 @@ struct ctiha_link_spec {
  * @told_state: session state of the last link event
  * @told_diag: diag of the last link event
  * @told_direction: direction of the last link event
+ * @carrier: its device had one when last looked at
+ * @told_carrier: @carrier of the last link event
+ * @probes: heartbeats still to be sent ahead of the interval
  * @doubted_ns: deadline at which @detect ran late and looked twice
  * @budget: what may be spent on check codes
  * @complaint: what the log was told of refused frames
@@ -89,6 +92,9 @@ struct ctiha_link {
 	u8 told_state;
 	u8 told_diag;
 	u8 told_direction;
+	bool carrier;
+	bool told_carrier;
+	u8 probes;
 	u64 doubted_ns;
 	struct ctiha_budget budget;
 	struct ctiha_complaint complaint;
@@ -175,6 +181,16 @@ bool ctiha_link_has_news(struct ctiha_link *link);
  * Context: node's lock held.
  */
 void ctiha_link_tick(struct ctiha_link *link);
+
+/**
+ * ctiha_link_probe() - send some heartbeats soon, ahead of the interval
+ * @link: link whose tick is running
+ * @beating: called in that tick
+ *
+ * Not more while those of before are not all sent: so a carrier that flaps floods
+ * nobody. Context: node's lock held.
+ */
+void ctiha_link_probe(struct ctiha_link *link, bool beating);
 
 /**
  * ctiha_link_watch() - arm the detection of silence after a frame was heard

@@ -7,6 +7,7 @@
  *   link     one heartbeat session on one net device
  *   send, transmit, receive, frame, session, mac   how frames are made and understood
  *   daemon   what the daemon commands; watch: is it alive?
+ *   carrier, switch  which NICs have a carrier; the one to the telephone switch
  *   fence    what leaves this server while it may not act
  *   gasp     its last words
  *   device   net devices that come and go

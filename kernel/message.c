@@ -48,6 +48,20 @@ static int put_fence(struct sk_buff *skb, const struct ctiha_fence_view *view)
 	return end_nest(skb, nest, failed);
 }
 
+static int put_switch(struct sk_buff *skb, const struct ctiha_node_view *view)
+{
+	struct nlattr *nest = nla_nest_start(skb, CTIHA_A_NODE_SWITCH);
+	bool failed;
+
+	if (!nest)
+		return -EMSGSIZE;
+	failed = nla_put_u32(skb, CTIHA_A_SWITCH_IFINDEX,
+			     view->switch_ifindex) ||
+		 nla_put_u8(skb, CTIHA_A_SWITCH_CARRIER,
+			    view->switch_carrier);
+	return end_nest(skb, nest, failed);
+}
+
 int ctiha_message_put_node(struct sk_buff *skb,
 			   const struct ctiha_node_view *view)
 {
@@ -77,7 +91,8 @@ int ctiha_message_put_node(struct sk_buff *skb,
 				   view->sync_pos, pad) ||
 		 nla_put_u64_64bit(skb, CTIHA_A_NODE_EVENT_SEQ,
 				   view->event_seq, pad) ||
-		 put_fence(skb, &view->fence);
+		 put_fence(skb, &view->fence) ||
+		 put_switch(skb, view);
 	return end_nest(skb, nest, failed);
 }
 
@@ -151,6 +166,7 @@ int ctiha_message_put_link(struct sk_buff *skb,
 			     view->recent_lost) ||
 		 nla_put_u64_64bit(skb, CTIHA_A_LINK_HOLD_NS,
 				   view->hold_ns, pad) ||
+		 nla_put_u8(skb, CTIHA_A_LINK_CARRIER, view->carrier) ||
 		 put_stats(skb, view->stats) ||
 		 (view->quality && ctiha_quality_put(skb, view->quality));
 	return end_nest(skb, nest, failed);

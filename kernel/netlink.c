@@ -15,6 +15,7 @@
 #include <net/ipv6.h>
 #include <net/sock.h>
 
+#include "carrier.h"
 #include "daemon.h"
 #include "key.h"
 #include "link.h"
@@ -23,6 +24,7 @@
 #include "node.h"
 #include "policy.h"
 #include "quality.h"
+#include "switch.h"
 
 static struct ctiha_node *need_node(struct genl_info *info)
 {
@@ -81,6 +83,7 @@ static int cmd_node_get(struct sk_buff *request, struct genl_info *info)
 	flags = ctiha_node_lock(node);
 	now_ns = ktime_get_ns();
 	ctiha_node_settle(node, now_ns);
+	ctiha_carrier_poll(node, NULL, now_ns);
 	ctiha_node_view(node, &view, now_ns);
 	ctiha_node_unlock(node, flags);
 	return reply_send(skb, head, ctiha_message_put_node(skb, &view), info);
@@ -499,12 +502,11 @@ static int cmd_leave(struct sk_buff *request, struct genl_info *info)
 		      -ENOENT;
 }
 
+/* Those without a policy take no attributes: the family's holds. */
 static const struct genl_ops ops[] = {
 	{
 		.cmd = CTIHA_CMD_NODE_GET,
 		.doit = cmd_node_get,
-		.policy = ctiha_policy_none,
-		.maxattr = CTIHA_A_MAX,
 	}, {
 		.cmd = CTIHA_CMD_NODE_SET,
 		.doit = cmd_node_set,
@@ -521,6 +523,12 @@ static const struct genl_ops ops[] = {
 		.cmd = CTIHA_CMD_FENCE_SET,
 		.doit = cmd_fence_set,
 		.policy = ctiha_policy_fence,
+		.maxattr = CTIHA_A_MAX,
+		.flags = GENL_UNS_ADMIN_PERM,
+	}, {
+		.cmd = CTIHA_CMD_SWITCH_SET,
+		.doit = ctiha_switch_cmd_set,
+		.policy = ctiha_policy_switch,
 		.maxattr = CTIHA_A_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	}, {
@@ -544,8 +552,6 @@ static const struct genl_ops ops[] = {
 	}, {
 		.cmd = CTIHA_CMD_PEER_GET,
 		.doit = cmd_peer_get,
-		.policy = ctiha_policy_none,
-		.maxattr = CTIHA_A_MAX,
 	}, {
 		.cmd = CTIHA_CMD_ATTACH,
 		.doit = cmd_attach,
@@ -573,14 +579,10 @@ static const struct genl_ops ops[] = {
 	}, {
 		.cmd = CTIHA_CMD_YIELD,
 		.doit = cmd_yield,
-		.policy = ctiha_policy_none,
-		.maxattr = CTIHA_A_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd = CTIHA_CMD_LEAVE,
 		.doit = cmd_leave,
-		.policy = ctiha_policy_none,
-		.maxattr = CTIHA_A_MAX,
 		.flags = GENL_UNS_ADMIN_PERM,
 	},
 };

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "carrier.h"
 #include "link.h"
 #include "mac.h"
 #include "node.h"
@@ -35,7 +36,7 @@ void ctiha_node_unlock(struct ctiha_node *node, unsigned long flags)
 
 u32 ctiha_node_report(const struct ctiha_node *node)
 {
-	u32 report = node->report;
+	u32 report = node->report | ctiha_carrier_report(node);
 	unsigned int i;
 
 	if (ctiha_watch_alive(&node->watch))
@@ -169,6 +170,7 @@ static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 		.report = ctiha_node_report(node),
 		.epoch = node->lease.epoch,
 		.vote_epoch = node->lease.vote_epoch,
+		.switch_ifindex = ctiha_switch_ifindex(&node->switch_nic),
 	};
 	const struct ctiha_face *told = &node->told;
 
@@ -176,7 +178,8 @@ static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
 			   told->role == CTIHA_ROLE_ACTIVE &&
 			   was_forced(&node->lease, cause));
 	if (face.role == told->role && face.report == told->report &&
-	    face.epoch == told->epoch && face.vote_epoch == told->vote_epoch)
+	    face.epoch == told->epoch && face.vote_epoch == told->vote_epoch &&
+	    face.switch_ifindex == told->switch_ifindex)
 		return;
 	trace_ctiha_role(node, told->role, cause);
 	node->told = face;
@@ -241,6 +244,8 @@ void ctiha_node_view(const struct ctiha_node *node,
 		.promise_left_ns = left_ns(lease->promise_until_ns, now_ns),
 		.sync_pos = node->sync_pos,
 		.event_seq = node->outbox.seq,
+		.switch_ifindex = ctiha_switch_ifindex(&node->switch_nic),
+		.switch_carrier = node->switch_nic.carrier,
 	};
 	ctiha_fence_view(&node->fence, &view->fence, now_ns);
 }
@@ -387,6 +392,7 @@ void ctiha_node_free(struct ctiha_node *node)
 
 	if (!node)
 		return;
+	WARN_ON(node->switch_nic.dev);
 	if (node->beater)
 		kthread_destroy_worker(node->beater);
 	ctiha_watch_exit(&node->watch);

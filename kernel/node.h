@@ -24,6 +24,7 @@
 
 #include "fence.h"
 #include "notify.h"
+#include "switch.h"
 #include "view.h"
 #include "watch.h"
 
@@ -47,6 +48,7 @@ struct ctiha_face {
 	u32 report;
 	u64 epoch;
 	u64 vote_epoch;
+	u32 switch_ifindex;
 };
 
 /**
@@ -64,6 +66,7 @@ struct ctiha_face {
  * @told_peer: the peer's state of the last peer event
  * @watch: the daemon
  * @fence: what stops frames while this server may not act
+ * @switch_nic: the NIC to the telephone switch
  * @beater: SCHED_FIFO thread that sends, on PREEMPT_RT only
  * @lease_timer: hard; fires at the end of the lease or before
  * @outbox: events to be sent
@@ -86,6 +89,7 @@ struct ctiha_node {
 	struct ctiha_peer told_peer;
 	struct ctiha_watch watch;
 	struct ctiha_fence fence;
+	struct ctiha_switch switch_nic;
 	struct kthread_worker *beater;
 	struct hrtimer lease_timer;
 	struct ctiha_outbox outbox;
@@ -193,8 +197,8 @@ void ctiha_node_settle(struct ctiha_node *node, u64 now_ns);
  * @cause: why it changed
  * @now_ns: when
  *
- * To be called after every change of role, vote, lease, report, session or
- * peer. Records one event for each object that differs from what was last told,
+ * To be called after every change of role, vote, lease, report, session, carrier
+ * or peer. Records one event for each object that differs from what was last told,
  * has a heartbeat sent if the node itself does, and arms the lease's timer.
  * Context: any, node's lock held.
  */

@@ -17,7 +17,7 @@
 /* Leaves room to count on; nobody gets there by takeovers. */
 #define EPOCH_MAX	(U64_MAX >> 1)
 
-#define REPORT_ALL	((CTIHA_REPORT_HEARS_L2 << 1) - 1)	/* the highest bit */
+#define REPORT_ALL	(((CTIHA_REPORT_SWITCH << 1) - 1) | CTIHA_REPORT_KERNEL)
 
 #define REFUSE(extack, attr, text)				\
 ({								\
@@ -160,12 +160,25 @@ static int check_last_resort(const struct nlattr *attr,
 	return REFUSE(extack, attr, "fence last-resort: use 0 for none, 1 for reboot or 2 for panic");
 }
 
+static int check_switch_ifindex(const struct nlattr *attr,
+				struct netlink_ext_ack *extack)
+{
+	if (nla_get_u32(attr) <= INT_MAX)
+		return 0;
+	return REFUSE(extack, attr, "switch ifindex: is not that of a net device");
+}
+
 static const struct nla_policy fence_set[CTIHA_A_FENCE_MAX + 1] = {
 	[CTIHA_A_FENCE_ADDRESS] =
 		NLA_POLICY_VALIDATE_FN(NLA_BINARY, check_fence_address,
 				       sizeof(struct in6_addr)),
 	[CTIHA_A_FENCE_LAST_RESORT] =
 		NLA_POLICY_VALIDATE_FN(NLA_U8, check_last_resort),
+};
+
+static const struct nla_policy switch_set[CTIHA_A_SWITCH_MAX + 1] = {
+	[CTIHA_A_SWITCH_IFINDEX] =
+		NLA_POLICY_VALIDATE_FN(NLA_U32, check_switch_ifindex),
 };
 
 static const struct nla_policy node_set[CTIHA_A_NODE_MAX + 1] = {
@@ -209,6 +222,10 @@ const struct nla_policy ctiha_policy_key[CTIHA_A_MAX + 1] = {
 
 const struct nla_policy ctiha_policy_fence[CTIHA_A_MAX + 1] = {
 	[CTIHA_A_FENCE] = NLA_POLICY_NESTED(fence_set),
+};
+
+const struct nla_policy ctiha_policy_switch[CTIHA_A_MAX + 1] = {
+	[CTIHA_A_SWITCH] = NLA_POLICY_NESTED(switch_set),
 };
 
 const struct nla_policy ctiha_policy_link_add[CTIHA_A_MAX + 1] = {

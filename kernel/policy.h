@@ -15,6 +15,7 @@ extern const struct nla_policy ctiha_policy_none[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_node[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_key[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_fence[CTIHA_A_MAX + 1];
+extern const struct nla_policy ctiha_policy_switch[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_link_add[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_link_name[CTIHA_A_MAX + 1];
 extern const struct nla_policy ctiha_policy_link_get[CTIHA_A_MAX + 1];

@@ -37,6 +37,8 @@ struct ctiha_node_view {
 	u64 promise_left_ns;
 	u64 sync_pos;
 	u64 event_seq;
+	u32 switch_ifindex;	/* 0: none */
+	bool switch_carrier;
 	struct ctiha_fence_view fence;
 };
 
@@ -61,6 +63,7 @@ struct ctiha_link_view {
 	u8 state;
 	u8 diag;
 	u8 direction;
+	bool carrier;
 	u8 peer_mac[ETH_ALEN];
 	u32 ifindex;		/* 0: the link is gone */
 	u32 interval_us;

@@ -34,6 +34,18 @@
  * minute, and halves with each minute it stays up. What is heard on it counts as
  * ever: votes, leases, the peer's word. The last link is never damped.
  *
+ * CARRIER
+ *
+ * With every heartbeat the module looks at the carrier of the NICs it knows: those
+ * of both links and, if SWITCH_SET names one, the NIC to the telephone switch,
+ * which carries no heartbeats. So a cable that is pulled is known within one
+ * interval; the network stack's own notice may take a second. The carriers
+ * travel in the heartbeats (CTIHA_REPORT_CARRIER), so both servers hear of a
+ * change by an event. When one is lost, heartbeats are sent on all links at once,
+ * and a few more, at most 1 ms apart. It decides nothing: only silence takes a
+ * session Down. A NIC that is down has no carrier. A switch NIC that vanishes is
+ * forgotten: SWITCH_SET it again when it is back.
+ *
  * EPOCHS, VOTES AND THE LEASE: never two active servers
  *
  * Every term of office has an epoch. Node 0 uses even epochs, node 1 odd ones,
@@ -73,6 +85,7 @@
  *               one that is sent with); a key can never be read back
  *   FENCE_SET   the service addresses: while this server may not act, no frame
  *               leaves it with one of them as its source
+ *   SWITCH_SET  the NIC to the telephone switch, whose carrier is watched
  *   LINK_ADD    start heartbeats on a net device; LINK_DEL ends them
  *   LINK_GET    one link by name, or a dump of all, with counters; one link with
  *               the flag QUALITY: with histograms of its quality as well
@@ -178,14 +191,21 @@ enum ctiha_report {
 	CTIHA_REPORT_L2			= 1 << 7,
 	CTIHA_REPORT_L3			= 1 << 8,	/* arbiter answers me */
 	CTIHA_REPORT_SWITCH		= 1 << 9,	/* my switch link is up */
+	CTIHA_REPORT_CARRIER_L1		= 1 << 10,	/* my NIC has a carrier */
+	CTIHA_REPORT_CARRIER_L2		= 1 << 11,
+	CTIHA_REPORT_CARRIER_SWITCH	= 1 << 12,
 	CTIHA_REPORT_HEARS_L1		= 1 << 13,	/* I hear you on L1 */
 	CTIHA_REPORT_HEARS_L2		= 1 << 14,
 };
 
+#define CTIHA_REPORT_CARRIER	(CTIHA_REPORT_CARRIER_L1 | \
+				 CTIHA_REPORT_CARRIER_L2 | \
+				 CTIHA_REPORT_CARRIER_SWITCH)
+
 /* Bits that only the module sets. */
 #define CTIHA_REPORT_KERNEL	(CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 | \
-				 CTIHA_REPORT_L2 | CTIHA_REPORT_HEARS_L1 | \
-				 CTIHA_REPORT_HEARS_L2)
+				 CTIHA_REPORT_L2 | CTIHA_REPORT_CARRIER | \
+				 CTIHA_REPORT_HEARS_L1 | CTIHA_REPORT_HEARS_L2)
 
 /* What is measured of a link. */
 enum ctiha_measure {
@@ -228,6 +248,7 @@ enum ctiha_cause {
 	CTIHA_CAUSE_PEER,		/* the peer's heartbeat says something new */
 	CTIHA_CAUSE_DEVICE,		/* net device gone, down, up or renamed */
 	CTIHA_CAUSE_LAST_WORDS,		/* this system, or its module, ends */
+	CTIHA_CAUSE_CARRIER,		/* a NIC lost or got its carrier */
 };
 
 enum {
@@ -249,6 +270,7 @@ enum {
 	CTIHA_CMD_NODE_NTF,
 	CTIHA_CMD_PEER_NTF,
 	CTIHA_CMD_LINK_NTF,
+	CTIHA_CMD_SWITCH_SET,
 
 	__CTIHA_CMD_MAX,
 #define CTIHA_CMD_MAX (__CTIHA_CMD_MAX - 1)
@@ -272,6 +294,7 @@ enum {
 	CTIHA_A_SYNC_POS,	/* u64: position in the stream of call records */
 	CTIHA_A_PAD,
 	CTIHA_A_QUALITY,	/* flag: LINK_GET of one link, with histograms */
+	CTIHA_A_SWITCH,		/* nest of CTIHA_A_SWITCH_*: SWITCH_SET */
 
 	__CTIHA_A_MAX,
 #define CTIHA_A_MAX (__CTIHA_A_MAX - 1)
@@ -293,6 +316,7 @@ enum {
 	CTIHA_A_NODE_EVENT_SEQ,		/* u64: last event's sequence number */
 	CTIHA_A_NODE_FENCE,		/* nest of CTIHA_A_FENCE_* */
 	CTIHA_A_NODE_PAD,
+	CTIHA_A_NODE_SWITCH,		/* nest of CTIHA_A_SWITCH_* */
 
 	__CTIHA_A_NODE_MAX,
 #define CTIHA_A_NODE_MAX (__CTIHA_A_NODE_MAX - 1)
@@ -337,6 +361,7 @@ enum {
 	CTIHA_A_LINK_RECENT_LOST,	/* u32: of those, the ones that did not come */
 	CTIHA_A_LINK_HOLD_NS,		/* u64: hold-down, 0 unless damped */
 	CTIHA_A_LINK_QUALITY,		/* nest of CTIHA_A_QUALITY_*: if asked for */
+	CTIHA_A_LINK_CARRIER,		/* u8: 1 if its device has one */
 
 	__CTIHA_A_LINK_MAX,
 #define CTIHA_A_LINK_MAX (__CTIHA_A_LINK_MAX - 1)
@@ -396,6 +421,15 @@ enum {
 
 	__CTIHA_A_FENCE_MAX,
 #define CTIHA_A_FENCE_MAX (__CTIHA_A_FENCE_MAX - 1)
+};
+
+enum {
+	CTIHA_A_SWITCH_UNSPEC,
+	CTIHA_A_SWITCH_IFINDEX,		/* u32: 0 for none */
+	CTIHA_A_SWITCH_CARRIER,		/* u8: 1 if it has one */
+
+	__CTIHA_A_SWITCH_MAX,
+#define CTIHA_A_SWITCH_MAX (__CTIHA_A_SWITCH_MAX - 1)
 };
 
 enum {
