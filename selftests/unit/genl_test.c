@@ -198,6 +198,52 @@ TEST_F(genl, fenced_addresses_have_their_size)
 	EXPECT_EQ(-EPROTO, read_fenced_node(self, &node));
 }
 
+/* A node whose switch NIC is that of @ifindex; @carrier above 1: not told. */
+static void put_switched_node(FIXTURE_DATA(genl) *self, u32 ifindex, u8 carrier)
+{
+	struct nlattr *nic;
+
+	put_node(self);
+	/* What follows belongs into the nest that was just closed. */
+	nic = mnl_attr_nest_start(self->nlh, CTIHA_A_NODE_SWITCH);
+	mnl_attr_put_u32(self->nlh, CTIHA_A_SWITCH_IFINDEX, ifindex);
+	if (carrier <= 1)
+		mnl_attr_put_u8(self->nlh, CTIHA_A_SWITCH_CARRIER, carrier);
+	mnl_attr_nest_end(self->nlh, nic);
+	mnl_attr_nest_end(self->nlh, self->nest);
+}
+
+TEST_F(genl, switch_nic_is_read_whole)
+{
+	struct heartbeat_node node;
+
+	put_switched_node(self, 1, 1);
+	ASSERT_EQ(0, read_fenced_node(self, &node));
+	EXPECT_EQ(1, node.switch_nic.ifindex);
+	EXPECT_STREQ("lo", node.switch_nic.device);
+	EXPECT_TRUE(node.switch_nic.carrier);
+	EXPECT_FALSE(node.fence.exists);
+}
+
+TEST_F(genl, a_node_without_switch_nic_has_no_name_for_it)
+{
+	struct heartbeat_node node;
+
+	put_switched_node(self, 0, 0);
+	ASSERT_EQ(0, read_fenced_node(self, &node));
+	EXPECT_EQ(0, node.switch_nic.ifindex);
+	EXPECT_STREQ("", node.switch_nic.device);
+	EXPECT_FALSE(node.switch_nic.carrier);
+}
+
+TEST_F(genl, a_switch_nic_without_carrier_attribute_is_an_error)
+{
+	struct heartbeat_node node;
+
+	put_switched_node(self, 1, 2);
+	EXPECT_EQ(-EPROTO, read_fenced_node(self, &node));
+}
+
 TEST_F(genl, peer_and_event_are_read_whole)
 {
 	struct genl_message message;
@@ -240,6 +286,7 @@ TEST_F(genl, link_is_read_whole)
 	mnl_attr_put_u64(self->nlh, CTIHA_A_LINK_RTT_NS, 35);
 	mnl_attr_put_u64(self->nlh, CTIHA_A_LINK_HEARD_NS, 36);
 	mnl_attr_put_u32(self->nlh, CTIHA_A_LINK_CHANGES, 37);
+	mnl_attr_put_u8(self->nlh, CTIHA_A_LINK_CARRIER, 1);
 	put_stats(self);
 	end_link(self);
 	ASSERT_EQ(0, read_link(self, &link));
@@ -257,6 +304,7 @@ TEST_F(genl, link_is_read_whole)
 	EXPECT_EQ(35, link.rtt_ns);
 	EXPECT_EQ(36, link.heard_ns);
 	EXPECT_EQ(37, link.changes);
+	EXPECT_TRUE(link.carrier);
 	for (type = CTIHA_A_STAT_TX; type < CTIHA_A_STAT_PAD; type++)
 		EXPECT_EQ(100 + type, link.stats.count[type]);
 }

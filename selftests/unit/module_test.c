@@ -29,6 +29,8 @@ static struct {
 	u64 seq;
 	bool link[HEARTBEAT_LINKS];
 	unsigned int adds, attaches;
+	u32 switch_ifindex;
+	unsigned int switch_sets;
 	bool silent;		/* the daemon was, for too long */
 	bool overflow;		/* of the socket for events */
 	bool unloaded;		/* behind the sockets' back */
@@ -55,6 +57,7 @@ static struct nlmsghdr *begin(struct message *m, u8 command)
 static void put_node(struct nlmsghdr *nlh)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_NODE);
+	struct nlattr *nic;
 
 	mnl_attr_put_u8(nlh, CTIHA_A_NODE_ID, 0);
 	mnl_attr_put_u8(nlh, CTIHA_A_NODE_ROLE, CTIHA_ROLE_STANDBY);
@@ -62,6 +65,10 @@ static void put_node(struct nlmsghdr *nlh)
 	mnl_attr_put_u64(nlh, CTIHA_A_NODE_VOTE_EPOCH, 0);
 	mnl_attr_put_u64(nlh, CTIHA_A_NODE_LEASE_LEFT_NS, 0);
 	mnl_attr_put_u64(nlh, CTIHA_A_NODE_EVENT_SEQ, module.seq);
+	nic = mnl_attr_nest_start(nlh, CTIHA_A_NODE_SWITCH);
+	mnl_attr_put_u32(nlh, CTIHA_A_SWITCH_IFINDEX, module.switch_ifindex);
+	mnl_attr_put_u8(nlh, CTIHA_A_SWITCH_CARRIER, !!module.switch_ifindex);
+	mnl_attr_nest_end(nlh, nic);
 	mnl_attr_nest_end(nlh, nest);
 }
 
@@ -86,27 +93,32 @@ static void put_link(struct nlmsghdr *nlh, unsigned int i)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-static void put_event(struct nlmsghdr *nlh)
+static void put_event(struct nlmsghdr *nlh, u8 cause)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_EVENT);
 
 	mnl_attr_put_u64(nlh, CTIHA_A_EVENT_SEQ, module.seq);
 	mnl_attr_put_u64(nlh, CTIHA_A_EVENT_TIME_NS, clock_now_ns());
-	mnl_attr_put_u8(nlh, CTIHA_A_EVENT_CAUSE, CTIHA_CAUSE_DEVICE);
+	mnl_attr_put_u8(nlh, CTIHA_A_EVENT_CAUSE, cause);
 	mnl_attr_nest_end(nlh, nest);
 }
 
 /* ---- what happens in the module ---- */
 
 /* An event that does not get there, unless it is sent. */
-static struct nlmsghdr *happen(u8 command)
+static struct nlmsghdr *happen_by(u8 command, u8 cause)
 {
 	struct message *m = &module.queue[(module.first + module.count) % QUEUE];
 	struct nlmsghdr *nlh = begin(m, command);
 
 	module.seq++;
-	put_event(nlh);
+	put_event(nlh, cause);
 	return nlh;
+}
+
+static struct nlmsghdr *happen(u8 command)
+{
+	return happen_by(command, CTIHA_CAUSE_DEVICE);
 }
 
 static void send_event(void)
@@ -118,6 +130,12 @@ static void send_event(void)
 static void tell_link(unsigned int i)
 {
 	put_link(happen(CTIHA_CMD_LINK_NTF), i);
+	send_event();
+}
+
+static void tell_node(u8 cause)
+{
+	put_node(happen_by(CTIHA_CMD_NODE_NTF, cause));
 	send_event();
 }
 
@@ -202,6 +220,18 @@ static int set_link(bool there)
 	return 0;
 }
 
+static void set_switch(void)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)module.request.bytes;
+	const struct nlattr *nic, *attr;
+
+	mnl_attr_for_each(nic, nlh, sizeof(struct genlmsghdr))
+		mnl_attr_for_each_nested(attr, nic)
+			if (mnl_attr_get_type(attr) == CTIHA_A_SWITCH_IFINDEX)
+				module.switch_ifindex = mnl_attr_get_u32(attr);
+	module.switch_sets++;
+}
+
 int genl_call(struct genl *genl, genl_message_fn fn, void *arg)
 {
 	struct nlmsghdr *request = (struct nlmsghdr *)module.request.bytes;
@@ -220,6 +250,9 @@ int genl_call(struct genl *genl, genl_message_fn fn, void *arg)
 		return set_link(true);
 	case CTIHA_CMD_LINK_DEL:
 		return set_link(false);
+	case CTIHA_CMD_SWITCH_SET:
+		set_switch();
+		return 0;
 	case CTIHA_CMD_ATTACH:
 		module.silent = false;
 		module.attaches++;
@@ -444,6 +477,64 @@ TEST_F(module, a_link_that_vanished_while_we_were_stopped_comes_back)
 	wait_for_link(self, 1);
 	EXPECT_EQ(3, module.adds);
 	EXPECT_EQ(CTIHA_SESSION_UP, self->link[1].state);
+}
+
+/* Until it was named again, or patience is at its end. */
+static void wait_for_switch(FIXTURE_DATA(module) *self)
+{
+	u64 end_ns = clock_now_ns() + PATIENCE_MS * CTIHA_NS_PER_MS;
+
+	while (!module.switch_ifindex && clock_now_ns() < end_ns) {
+		run(self);
+		usleep(10000);
+	}
+}
+
+TEST_F(module, a_switch_nic_that_vanished_comes_back)
+{
+	EXPECT_EQ(0, heartbeat_module.switch_watch(self->hb, "lo"));
+	EXPECT_EQ(if_nametoindex("lo"), module.switch_ifindex);
+	module.switch_ifindex = 0;
+	tell_node(CTIHA_CAUSE_DEVICE);
+	wait_for_switch(self);
+	EXPECT_EQ(if_nametoindex("lo"), module.switch_ifindex);
+	EXPECT_EQ(2, module.switch_sets);
+}
+
+TEST_F(module, a_switch_nic_that_vanished_in_an_overflow_comes_back)
+{
+	EXPECT_EQ(0, heartbeat_module.switch_watch(self->hb, "lo"));
+	module.switch_ifindex = 0;
+	module.seq++;
+	overflow();
+	wait_for_switch(self);
+	EXPECT_EQ(2, module.switch_sets);
+}
+
+/* Named by whoever was here before; and not there yet, or not any more. */
+TEST_F(module, a_switch_nic_that_is_not_there_is_no_error)
+{
+	module.switch_ifindex = 7;
+	EXPECT_EQ(0, heartbeat_module.switch_watch(self->hb, "no-such"));
+	EXPECT_EQ(0, module.switch_ifindex);
+	module.switch_ifindex = 7;
+	EXPECT_EQ(0, heartbeat_module.switch_watch(self->hb, ""));
+	EXPECT_EQ(0, module.switch_ifindex);
+}
+
+/* Somebody unset it by hand. */
+TEST_F(module, a_switch_nic_that_was_unset_stays_away)
+{
+	u64 end_ns = clock_now_ns() + 1500 * CTIHA_NS_PER_MS;
+
+	EXPECT_EQ(0, heartbeat_module.switch_watch(self->hb, "lo"));
+	module.switch_ifindex = 0;
+	tell_node(CTIHA_CAUSE_COMMAND);
+	while (clock_now_ns() < end_ns) {
+		run(self);
+		usleep(10000);
+	}
+	EXPECT_EQ(1, module.switch_sets);
 }
 
 TEST_F(module, a_link_that_is_not_wanted_stays_away)

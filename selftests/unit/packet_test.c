@@ -191,6 +191,7 @@ static void start(FIXTURE_DATA(packet) *self, int i)
 
 	spec.keys.used[0] = true;
 	memcpy(spec.keys.key[0], self->key, sizeof(spec.keys.key[0]));
+	enter(self, i);
 	side->seq = 0;
 	side->hb = backend->open(side->base, &spec, &callbacks, side, error,
 				 sizeof(error));
@@ -198,7 +199,6 @@ static void start(FIXTURE_DATA(packet) *self, int i)
 		fprintf(stderr, "open: %s\n", error);
 		abort();
 	}
-	enter(self, i);
 	for (n = 0; n < 2; n++) {
 		link = link_spec(n);
 		if (backend->link_add(side->hb, &link))
@@ -317,7 +317,8 @@ TEST_F(packet, sessions_come_up_and_nodes_see_each_other)
 {
 	const u32 seen = CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 |
 			 CTIHA_REPORT_L2 | CTIHA_REPORT_ELIGIBLE |
-			 CTIHA_REPORT_HEARS_L1 | CTIHA_REPORT_HEARS_L2;
+			 CTIHA_REPORT_HEARS_L1 | CTIHA_REPORT_HEARS_L2 |
+			 CTIHA_REPORT_CARRIER_L1 | CTIHA_REPORT_CARRIER_L2;
 	struct heartbeat_snapshot snap;
 
 	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
@@ -347,7 +348,7 @@ TEST_F(packet, a_link_that_is_lost_is_told_to_the_peer)
 	EXPECT_EQ(CTIHA_DIAG_SILENCE, B->link[1].diag);
 	ASSERT_SOON(BOTH, B->peer.report ==
 		    (CTIHA_REPORT_DAEMON | CTIHA_REPORT_L1 |
-		     CTIHA_REPORT_HEARS_L1));
+		     CTIHA_REPORT_HEARS_L1 | CTIHA_REPORT_CARRIER_L1));
 	EXPECT_TRUE(B->peer.heard);
 	ASSERT_SOON(BOTH, B->link[0].state == CTIHA_SESSION_UP);
 	/* The bits that the backend computes cannot be set by hand. */
@@ -355,6 +356,7 @@ TEST_F(packet, a_link_that_is_lost_is_told_to_the_peer)
 				     CTIHA_REPORT_SYNCED, 0));
 	ASSERT_SOON(BOTH, B->peer.report == (CTIHA_REPORT_DAEMON |
 		    CTIHA_REPORT_L1 | CTIHA_REPORT_HEARS_L1 |
+		    CTIHA_REPORT_CARRIER_L1 |
 		    CTIHA_REPORT_SYNCED));
 }
 
@@ -561,6 +563,53 @@ TEST_F(packet, a_device_that_is_removed_comes_back)
 	shell(self, 1, "ip link set lan up");
 	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
 	EXPECT_EQ(0, strcmp("lan", look(self, 0).links[1].device));
+}
+
+TEST_F(packet, a_links_carrier_is_told)
+{
+	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
+	EXPECT_TRUE(look(self, 0).links[0].carrier);
+	ASSERT_EQ(NULL, find_event(A, 'l', CTIHA_CAUSE_CARRIER));
+	shell(self, 1, "ip link set cross down");
+	ASSERT_SOON(BOTH, find_event(A, 'l', CTIHA_CAUSE_CARRIER));
+	EXPECT_FALSE(look(self, 0).links[0].carrier);
+	EXPECT_TRUE(look(self, 0).links[1].carrier);
+	/* Heard of on the other link. */
+	ASSERT_SOON(BOTH, !(B->peer.report & CTIHA_REPORT_CARRIER_L1));
+	EXPECT_TRUE(B->peer.report & CTIHA_REPORT_CARRIER_L2);
+	/* Silence, and not the carrier, ended the session. */
+	ASSERT_SOON(BOTH, A->link[0].state == CTIHA_SESSION_DOWN);
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, A->link[0].diag);
+	shell(self, 1, "ip link set cross up");
+	ASSERT_SOON(BOTH, is_up(A) && is_up(B) && A->link[0].carrier &&
+		    B->peer.report & CTIHA_REPORT_CARRIER_L1);
+}
+
+#define ADD_SWITCH "ip link add sw type veth peer name swp && ip link set swp up && ip link set sw up"
+
+TEST_F(packet, the_switch_nic_is_watched_and_comes_back)
+{
+	ASSERT_SOON(BOTH, is_up(A) && is_up(B));
+	shell(self, 0, ADD_SWITCH);
+	ASSERT_EQ(0, backend->switch_watch(A->hb, "sw"));
+	ASSERT_SOON(BOTH, A->node.switch_nic.carrier &&
+		    B->peer.report & CTIHA_REPORT_CARRIER_SWITCH);
+	EXPECT_EQ(0, strcmp("sw", A->node.switch_nic.device));
+	shell(self, 0, "ip link set swp down");
+	ASSERT_SOON(BOTH, !A->node.switch_nic.carrier &&
+		    !(B->peer.report & CTIHA_REPORT_CARRIER_SWITCH));
+	EXPECT_NE(NULL, find_event(A, 'n', CTIHA_CAUSE_CARRIER));
+	EXPECT_NE(0, A->node.switch_nic.ifindex);
+	EXPECT_EQ(NULL, find_event(A, 'n', CTIHA_CAUSE_DEVICE));
+	shell(self, 0, "ip link del sw");
+	ASSERT_SOON(BOTH, !A->node.switch_nic.ifindex);
+	EXPECT_NE(NULL, find_event(A, 'n', CTIHA_CAUSE_DEVICE));
+	shell(self, 0, ADD_SWITCH);
+	ASSERT_SOON(BOTH, A->node.switch_nic.carrier);
+	enter(self, 0);
+	ASSERT_EQ(0, backend->switch_watch(A->hb, ""));
+	ASSERT_SOON(BOTH, !A->node.switch_nic.ifindex &&
+		    !(B->peer.report & CTIHA_REPORT_CARRIER_SWITCH));
 }
 
 TEST_F(packet, links_are_checked)

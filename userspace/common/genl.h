@@ -111,7 +111,8 @@ const struct nlattr *genl_find(const struct nlattr *nest, u16 type);
  *
  * Absent values read as 0, unknown attributes are skipped. Node ids, roles,
  * states and link kinds are in range afterwards; causes and diagnoses may be
- * newer than this program. genl_read_link() looks up the device's name.
+ * newer than this program. genl_read_link() and genl_read_node() look up the names
+ * of devices.
  *
  * Return: 0; -EPROTO if the object, or an attribute without which it has no
  * meaning, is absent, of wrong size or out of range.
@@ -187,5 +188,14 @@ int genl_request_link_add(struct genl *genl,
 
 /* genl_request_link_del() - delete a link; -ENOENT without one of that name. */
 int genl_request_link_del(struct genl *genl, const char *name);
+
+/**
+ * genl_request_switch_set() - name the NIC to the switch
+ * @genl: socket for requests
+ * @ifindex: of its device, 0 for none
+ *
+ * Return: 0; -ENODEV; another negative errno.
+ */
+int genl_request_switch_set(struct genl *genl, u32 ifindex);
 
 #endif /* CTIHA_GENL_H */

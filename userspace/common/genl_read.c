@@ -73,6 +73,11 @@ static const struct field fence_fields[CTIHA_A_FENCE_MAX + 1] = {
 	DROPPED(IPV4), DROPPED(IPV6), DROPPED(ARP), DROPPED(ND),
 };
 
+static const struct field switch_fields[CTIHA_A_SWITCH_MAX + 1] = {
+	[CTIHA_A_SWITCH_IFINDEX] = FIELD(heartbeat_switch, ifindex, NEEDED, ANY),
+	[CTIHA_A_SWITCH_CARRIER] = FLAG(heartbeat_switch, carrier, NEEDED),
+};
+
 #define PEER(member, limit) FIELD(heartbeat_peer, member, OPTIONAL, limit)
 
 static const struct field peer_fields[CTIHA_A_PEER_MAX + 1] = {
@@ -108,6 +113,7 @@ static const struct field link_fields[CTIHA_A_LINK_MAX + 1] = {
 	[CTIHA_A_LINK_RECENT] = LINK(recent, OPTIONAL, ANY),
 	[CTIHA_A_LINK_RECENT_LOST] = LINK(recent_lost, OPTIONAL, ANY),
 	[CTIHA_A_LINK_HOLD_NS] = LINK(hold_ns, OPTIONAL, ANY),
+	[CTIHA_A_LINK_CARRIER] = FLAG(heartbeat_link, carrier, OPTIONAL),
 };
 
 #define EVENT(member) FIELD(heartbeat_event, member, NEEDED, ANY)
@@ -205,7 +211,8 @@ static int read_object(const struct nlattr *nest, const struct field *fields,
 
 static_assert(CTIHA_A_NODE_MAX < 32 && CTIHA_A_PEER_MAX < 32 &&
 	      CTIHA_A_LINK_MAX < 32 && CTIHA_A_STAT_MAX < 32 &&
-	      CTIHA_A_EVENT_MAX < 32 && CTIHA_A_FENCE_MAX < 32, "read_object() counts in 32 bits");
+	      CTIHA_A_EVENT_MAX < 32 && CTIHA_A_FENCE_MAX < 32 &&
+	      CTIHA_A_SWITCH_MAX < 32, "read_object() counts in 32 bits");
 
 const struct nlattr *genl_find(const struct nlattr *nest, u16 type)
 {
@@ -255,17 +262,35 @@ static int read_fence(const struct nlattr *nest, struct heartbeat_fence *fence)
 	return 0;
 }
 
+static void name_device(u32 ifindex, char device[IF_NAMESIZE])
+{
+	if (!ifindex || !if_indextoname(ifindex, device))
+		device[0] = '\0';
+}
+
+static int read_switch(const struct nlattr *nest, struct heartbeat_switch *nic)
+{
+	int ret = read_object(nest, switch_fields, CTIHA_A_SWITCH_MAX, nic);
+
+	if (!ret)
+		name_device(nic->ifindex, nic->device);
+	return ret;
+}
+
 int genl_read_node(const struct nlattr *nest, struct heartbeat_node *node,
 		   u64 *event_seq)
 {
 	struct node_fields read = { .event_seq = 0 };
-	const struct nlattr *fence;
+	const struct nlattr *fence, *nic;
 	int ret = read_object(nest, node_fields, CTIHA_A_NODE_MAX, &read);
 
 	if (ret)
 		return ret;
 	fence = genl_find(nest, CTIHA_A_NODE_FENCE);
 	if (fence && read_fence(fence, &read.node.fence))
+		return -EPROTO;
+	nic = genl_find(nest, CTIHA_A_NODE_SWITCH);
+	if (nic && read_switch(nic, &read.node.switch_nic))
 		return -EPROTO;
 	*node = read.node;
 	*event_seq = read.event_seq;
@@ -296,8 +321,7 @@ int genl_read_link(const struct nlattr *nest, struct heartbeat_link *link)
 	if (stats && read_object(stats, stat_fields, CTIHA_A_STAT_MAX,
 				 &read.stats))
 		return -EPROTO;
-	if (!read.ifindex || !if_indextoname(read.ifindex, read.device))
-		read.device[0] = '\0';
+	name_device(read.ifindex, read.device);
 	*link = read;
 	return 0;
 }

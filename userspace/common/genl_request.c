@@ -78,3 +78,13 @@ int genl_request_link_del(struct genl *genl, const char *name)
 	mnl_attr_nest_end(nlh, nest);
 	return genl_call(genl, NULL, NULL);
 }
+
+int genl_request_switch_set(struct genl *genl, u32 ifindex)
+{
+	struct nlmsghdr *nlh = genl_begin(genl, CTIHA_CMD_SWITCH_SET);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_SWITCH);
+
+	mnl_attr_put_u32(nlh, CTIHA_A_SWITCH_IFINDEX, ifindex);
+	mnl_attr_nest_end(nlh, nest);
+	return genl_call(genl, NULL, NULL);
+}

@@ -51,6 +51,7 @@ static const char *const causes[] = {
 	[CTIHA_CAUSE_PEER] = "peer",
 	[CTIHA_CAUSE_DEVICE] = "device",
 	[CTIHA_CAUSE_LAST_WORDS] = "last-words",
+	[CTIHA_CAUSE_CARRIER] = "carrier",
 };
 
 static const char *const last_words[] = {
@@ -197,6 +198,15 @@ static json_t *document_fence(const struct heartbeat_fence *fence)
 	return o;
 }
 
+static json_t *document_switch(const struct heartbeat_switch *nic)
+{
+	json_t *o = json_object();
+
+	put_text(o, "device", nic->device);
+	put_flag(o, "carrier", nic->carrier);
+	return o;
+}
+
 json_t *document_node(const struct heartbeat_node *node)
 {
 	json_t *o = json_object();
@@ -219,6 +229,9 @@ json_t *document_node(const struct heartbeat_node *node)
 	put_number(o, "sync_pos", node->sync_pos);
 	if (node->fence.exists)
 		json_object_set_new(o, "fence", document_fence(&node->fence));
+	if (node->switch_nic.ifindex)
+		json_object_set_new(o, "switch",
+				    document_switch(&node->switch_nic));
 	return o;
 }
 
@@ -268,6 +281,7 @@ json_t *document_link(const struct heartbeat_link *link, u64 now_ns)
 	put_text(o, "diag", document_diag(link->diag));
 	put_text(o, "direction", word(directions, ARRAY_SIZE(directions),
 				      link->direction));
+	put_flag(o, "carrier", link->carrier);
 	put_number(o, "interval_us", link->interval_us);
 	put_number(o, "multiplier", link->multiplier);
 	put_number(o, "agreed_us", link->agreed_us);

@@ -40,6 +40,13 @@ struct heartbeat_fence {
 	u64 dropped[CTIHA_FENCED_KINDS];
 };
 
+/* Mirrors CTIHA_A_SWITCH_*: the NIC to the telephone switch. */
+struct heartbeat_switch {
+	char device[IF_NAMESIZE];	/* of ifindex; "" if there is none */
+	u32 ifindex;
+	bool carrier;
+};
+
 /* Mirrors CTIHA_A_NODE_*, and the fence that is shown beside it. */
 struct heartbeat_node {
 	u8 id;
@@ -54,6 +61,7 @@ struct heartbeat_node {
 	u64 promise_left_ns;
 	u64 sync_pos;
 	struct heartbeat_fence fence;
+	struct heartbeat_switch switch_nic;
 };
 
 /* Mirrors CTIHA_A_PEER_*. */
@@ -83,6 +91,7 @@ struct heartbeat_link {
 	u8 diag;
 	u8 direction;
 	u8 multiplier;
+	bool carrier;
 	u8 peer_mac[6];
 	u32 ifindex;
 	u32 interval_us;
@@ -134,9 +143,9 @@ struct heartbeat_event {
 
 /**
  * struct heartbeat_callbacks - news for the daemon
- * @node: own role, epoch, vote or lease changed
+ * @node: own role, epoch, vote, lease or carrier changed
  * @peer: the peer's heartbeats say something new, or it fell silent
- * @link: a session changed state
+ * @link: a session or its device's carrier changed
  * @resync: events were lost (counted); a dump follows as node, peer and link
  *          calls with cause CTIHA_CAUSE_NONE, a link that is gone being down
  * @failed: the backend can no longer work; text says why. Last call.
@@ -165,6 +174,8 @@ struct heartbeat;
  *         there can be none; another negative errno
  * @rekey: change the keys, without losing a frame that is sealed with one of the new
  *         ones. 0 or -errno
+ * @switch_watch: watch this device's carrier, "" for none; also one that is not
+ *                there yet, or comes back. 0 or -errno
  * @link_add, @link_del: 0 or -errno
  * @report: what the next heartbeats carry, and the daemon's sign of life;
  *          call it more often than watch_ms. 0 or -errno
@@ -183,6 +194,7 @@ struct heartbeat_backend {
 	void (*close)(struct heartbeat *hb);
 	int (*fence)(struct heartbeat *hb, const struct heartbeat_fence *fence);
 	int (*rekey)(struct heartbeat *hb, const struct keys *keys);
+	int (*switch_watch)(struct heartbeat *hb, const char *device);
 	int (*link_add)(struct heartbeat *hb,
 			const struct heartbeat_link_spec *spec);
 	int (*link_del)(struct heartbeat *hb, const char *name);

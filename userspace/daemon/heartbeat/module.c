@@ -46,6 +46,8 @@ static int open_events(struct module *m, struct event_base *base, char *error,
 	m->deferred = event_new(base, -1, 0, on_deferred, m);
 	ret = m->deferred ? module_link_open(m, base) : -ENOMEM;
 	if (!ret)
+		ret = module_switch_open(m, base);
+	if (!ret)
 		ret = module_event_open(m, base);
 	if (ret)
 		snprintf(error, error_size, "backend module: no events: %s",
@@ -67,6 +69,7 @@ static void module_close(struct heartbeat *hb)
 	free_event(m->readable);
 	free_event(m->deferred);
 	free_event(m->retry);
+	free_event(m->switch_retry);
 	genl_close(m->events);
 	genl_close(m->request);
 	free(m);
@@ -132,6 +135,7 @@ const struct heartbeat_backend heartbeat_module = {
 	.close = module_close,
 	.fence = module_node_fence,
 	.rekey = module_node_rekey,
+	.switch_watch = module_switch_watch,
 	.link_add = module_link_add,
 	.link_del = module_link_del,
 	.report = module_node_report,

@@ -2,8 +2,8 @@
 /*
  * The module backend's inside: the kernel module does the work, this asks and
  * listens. module.c opens and closes it, module_node.c has the node and its
- * role, module_link.c the links, module_event.c the events, module_picture.c
- * everything at once.
+ * role, module_link.c the links, module_switch.c the switch NIC, module_event.c
+ * the events, module_picture.c everything at once.
  *
  * Two sockets. The one for requests is attached: when it closes, be it that
  * this process dies, the module votes for the peer. The other one receives
@@ -49,6 +49,8 @@ struct module_wanted {
  * @stale: the daemon has to be told everything anew
  * @broken: why nothing works any more; "" while it does
  * @wanted: links by kind
+ * @switch_device: switch NIC that the daemon asked for, "" none
+ * @switch_retry: names it again
  */
 struct module {
 	struct heartbeat_callbacks callbacks;
@@ -63,6 +65,8 @@ struct module {
 	bool stale;
 	char broken[256];
 	struct module_wanted wanted[HEARTBEAT_LINKS];
+	char switch_device[IF_NAMESIZE];
+	struct event *switch_retry;
 };
 
 /* module.c */
@@ -131,6 +135,28 @@ void module_link_complete(const struct module *m,
 int module_link_add(struct heartbeat *hb,
 		    const struct heartbeat_link_spec *spec);
 int module_link_del(struct heartbeat *hb, const char *name);
+
+/* module_switch.c: the switch NIC, which comes back when its device does. */
+
+/**
+ * module_switch_open() - be ready to name the NIC again
+ * @m: backend; its @switch_retry is set, to be freed by the caller
+ * @base: event loop
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int module_switch_open(struct module *m, struct event_base *base);
+
+/**
+ * module_switch_notice() - before the daemon is told of the node
+ * @m: backend; if the NIC vanished, it is named again later
+ * @event: why it is told
+ * @node: what is told
+ */
+void module_switch_notice(struct module *m, const struct heartbeat_event *event,
+			  const struct heartbeat_node *node);
+
+int module_switch_watch(struct heartbeat *hb, const char *device);
 
 /* module_event.c: events, in order. */
 

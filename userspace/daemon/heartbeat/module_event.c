@@ -15,9 +15,11 @@ static int deliver_node(struct module *m, const struct genl_message *message,
 	u64 seq;
 	int ret = genl_read_node(message->attr[CTIHA_A_NODE], &node, &seq);
 
-	if (!ret)
-		m->callbacks.node(m->arg, event, &node);
-	return ret;
+	if (ret)
+		return ret;
+	module_switch_notice(m, event, &node);
+	m->callbacks.node(m->arg, event, &node);
+	return 0;
 }
 
 static int deliver_peer(struct module *m, const struct genl_message *message,

@@ -59,6 +59,7 @@ static void deliver(struct module *m, const struct module_picture *picture)
 	unsigned int i;
 
 	m->callbacks.resync(m->arg);
+	module_switch_notice(m, &event, &picture->snap.node);
 	m->callbacks.node(m->arg, &event, &picture->snap.node);
 	m->callbacks.peer(m->arg, &event, &picture->snap.peer);
 	for (i = 0; i < picture->snap.link_count; i++) {

@@ -29,7 +29,8 @@ u64 packet_random(void)
 
 static u32 whole_report(const struct packet *p)
 {
-	u32 report = p->report & ~(u32)CTIHA_REPORT_KERNEL;
+	u32 report = (p->report & ~(u32)CTIHA_REPORT_KERNEL) |
+		     packet_carrier_report(p);
 	const struct packet_link *link;
 
 	if (p->attached)
@@ -74,6 +75,8 @@ static void view_node(const struct packet *p, u64 now,
 	if (l->promise_until_ns > now)
 		view->promise_left_ns = l->promise_until_ns - now;
 	view->sync_pos = p->sync_pos;
+	if (p->carrier.nic.ifindex)
+		view->switch_nic = p->carrier.nic;
 }
 
 static struct packet_said what_to_say(const struct packet *p)
@@ -83,6 +86,7 @@ static struct packet_said what_to_say(const struct packet *p)
 		.report = whole_report(p),
 		.epoch = p->lease.epoch,
 		.vote_epoch = p->lease.vote_epoch,
+		.switch_ifindex = p->carrier.nic.ifindex,
 	};
 }
 
@@ -90,11 +94,12 @@ static bool same_words(const struct packet_said *a,
 		       const struct packet_said *b)
 {
 	return a->role == b->role && a->report == b->report &&
-	       a->epoch == b->epoch && a->vote_epoch == b->vote_epoch;
+	       a->epoch == b->epoch && a->vote_epoch == b->vote_epoch &&
+	       a->switch_ifindex == b->switch_ifindex;
 }
 
 /* A lease that is merely longer is no news; one that has no end is. */
-static void tell_node(struct packet *p, enum ctiha_cause cause)
+void packet_tell_node(struct packet *p, enum ctiha_cause cause)
 {
 	struct packet_event event = { .kind = PACKET_EVENT_NODE };
 	struct packet_said now = what_to_say(p);
@@ -129,7 +134,7 @@ u64 packet_now(struct packet *p)
 	u64 now = clock_now_ns();
 
 	if (ctiha_lease_expire(&p->lease, now))
-		tell_node(p, CTIHA_CAUSE_LEASE_EXPIRED);
+		packet_tell_node(p, CTIHA_CAUSE_LEASE_EXPIRED);
 	return now;
 }
 
@@ -184,7 +189,7 @@ static void believe(struct packet *p, const struct ctiha_frame *frame,
 	};
 	bool deposed = ctiha_lease_hear(&p->lease, &testimony, now);
 
-	tell_node(p, deposed ? CTIHA_CAUSE_HIGHER_EPOCH : CTIHA_CAUSE_PEER);
+	packet_tell_node(p, deposed ? CTIHA_CAUSE_HIGHER_EPOCH : CTIHA_CAUSE_PEER);
 }
 
 void packet_hear(struct packet *p, const struct ctiha_frame *frame,
@@ -203,7 +208,7 @@ void packet_hear(struct packet *p, const struct ctiha_frame *frame,
 	if (frame)
 		believe(p, frame, echoed_sent_ns, now_ns);
 	else
-		tell_node(p, cause);
+		packet_tell_node(p, cause);
 }
 
 static void say_to_all(struct packet *p, u8 type)
@@ -324,6 +329,8 @@ static void destroy(struct packet *p)
 	packet_event_close(p);
 	mac_key_wipe(&p->keys[0]);
 	mac_key_wipe(&p->keys[1]);
+	if (p->carrier.fd >= 0)
+		close(p->carrier.fd);
 	free(p);
 }
 
@@ -385,7 +392,8 @@ static struct heartbeat *packet_open(struct event_base *base,
 	p->callbacks = *callbacks;
 	p->arg = arg;
 	p->lease_timer.fd = -1;
-	if (packet_event_open(p, base) ||
+	p->carrier.fd = -1;
+	if (packet_event_open(p, base) || packet_carrier_open(p) ||
 	    packet_timer_open(&p->lease_timer, base, on_lease_timer, p)) {
 		destroy(p);
 		goto no_memory;
@@ -473,6 +481,18 @@ static int packet_link_del(struct heartbeat *hb, const char *name)
 	return 0;
 }
 
+static int packet_switch_watch(struct heartbeat *hb, const char *device)
+{
+	struct packet *p = (struct packet *)hb;
+
+	if (p->left)
+		return -ESHUTDOWN;
+	enter(p);
+	packet_carrier_watch(p, device);
+	packet_settle(p);
+	return 0;
+}
+
 static int packet_report(struct heartbeat *hb, u32 report, u64 sync_pos)
 {
 	struct packet *p = (struct packet *)hb;
@@ -482,7 +502,7 @@ static int packet_report(struct heartbeat *hb, u32 report, u64 sync_pos)
 	enter(p);
 	p->report = report;
 	p->sync_pos = sync_pos;
-	tell_node(p, CTIHA_CAUSE_COMMAND);
+	packet_tell_node(p, CTIHA_CAUSE_COMMAND);
 	packet_settle(p);
 	return 0;
 }
@@ -496,7 +516,7 @@ static int packet_activate(struct heartbeat *hb, u64 epoch, u64 granted_ns)
 		return -ESHUTDOWN;
 	ret = ctiha_lease_activate(&p->lease, epoch, granted_ns, enter(p));
 	if (!ret)
-		tell_node(p, CTIHA_CAUSE_COMMAND);
+		packet_tell_node(p, CTIHA_CAUSE_COMMAND);
 	packet_settle(p);
 	return ret;
 }
@@ -518,7 +538,7 @@ static int packet_yield(struct heartbeat *hb)
 	if (p->left)
 		return -ESHUTDOWN;
 	ctiha_lease_yield(&p->lease, enter(p));
-	tell_node(p, CTIHA_CAUSE_COMMAND);
+	packet_tell_node(p, CTIHA_CAUSE_COMMAND);
 	packet_settle(p);
 	return 0;
 }
@@ -533,7 +553,7 @@ static int packet_leave(struct heartbeat *hb)
 		return -ESHUTDOWN;
 	ctiha_lease_yield(&p->lease, enter(p));
 	p->attached = false;
-	tell_node(p, CTIHA_CAUSE_COMMAND);
+	packet_tell_node(p, CTIHA_CAUSE_COMMAND);
 	for (i = 0; i < GOODBYES; i++)
 		say_to_all(p, CTIHA_FRAME_GOODBYE);
 	p->left = true;
@@ -578,6 +598,7 @@ const struct heartbeat_backend heartbeat_packet = {
 	.close = packet_close,
 	.fence = packet_fence,
 	.rekey = packet_rekey,
+	.switch_watch = packet_switch_watch,
 	.link_add = packet_link_add,
 	.link_del = packet_link_del,
 	.report = packet_report,

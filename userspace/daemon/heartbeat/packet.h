@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The packet backend's inside: the module's work done by the daemon itself over
- * AF_PACKET. packet.c is the node, packet_link.c a link, packet_event.c the
- * news on their way to the daemon, packet_socket.c and packet_timer.c what the
- * operating system gives.
+ * AF_PACKET. packet.c is the node, packet_link.c a link, packet_carrier.c the
+ * carriers, packet_event.c the news on their way to the daemon, packet_socket.c and
+ * packet_timer.c what the operating system gives.
  *
  * Timers: per link one, for the next heartbeat, the detection deadline or the
  * next try to open the device, whichever comes first; one for the end of the
@@ -120,7 +120,10 @@ void packet_event_post(struct packet *p, struct packet_event *event,
  * @logged_ns: when the log was last told of that
  * @budget: what may be spent on check codes
  * @complaint: what the log was told of refused frames
- * @told_state, @told_diag, @told_direction: as the daemon knows it from events
+ * @probes: heartbeats still to be sent ahead of the interval
+ * @carrier: its device had one when last asked for
+ * @told_state, @told_diag, @told_direction, @told_carrier: as the daemon knows them
+ *                                                         from events
  */
 struct packet_link {
 	struct packet *packet;
@@ -137,9 +140,12 @@ struct packet_link {
 	u64 logged_ns;
 	struct ctiha_budget budget;
 	struct ctiha_complaint complaint;
+	u8 probes;
+	bool carrier;
 	u8 told_state;
 	u8 told_diag;
 	u8 told_direction;
+	bool told_carrier;
 };
 
 /**
@@ -164,11 +170,45 @@ void packet_link_drain(struct packet_link *link);
 /* Set the timer; after anything that may change what is due next. */
 void packet_link_arm(struct packet_link *link);
 
+/* Send some heartbeats soon, ahead of the interval. */
+void packet_link_probe(struct packet_link *link);
+
 /* Post an event if the link is not as the daemon knows it. */
 void packet_link_tell(struct packet_link *link, enum ctiha_cause cause);
 
 void packet_link_view(const struct packet_link *link,
 		      struct heartbeat_link *view);
+
+/* packet_carrier.c: which devices have a carrier. */
+
+/**
+ * struct packet_carrier - what is watched beside the links
+ * @fd: netlink socket for questions
+ * @asked: number of the last question
+ * @next_ns: not to be asked before
+ * @nic: to the switch; its device is "" for none
+ */
+struct packet_carrier {
+	int fd;
+	u32 asked;
+	u64 next_ns;
+	struct heartbeat_switch nic;
+};
+
+/* Return: 0 or a negative errno. The caller closes the fd. */
+int packet_carrier_open(struct packet *p);
+
+/* Look at all devices, tell what changed, probe if a carrier was lost. */
+void packet_carrier_poll(struct packet *p);
+
+/* The switch NIC is @device from now on, "" for none. */
+void packet_carrier_watch(struct packet *p, const char *device);
+
+/* Has the link's device a carrier now? */
+bool packet_carrier_of(const struct packet_link *link);
+
+/* Bits of CTIHA_REPORT_CARRIER, as last seen. */
+u32 packet_carrier_report(const struct packet *p);
 
 /* packet.c: the node. */
 
@@ -178,6 +218,7 @@ struct packet_said {
 	u32 report;
 	u64 epoch;
 	u64 vote_epoch;
+	u32 switch_ifindex;
 };
 
 /**
@@ -198,6 +239,7 @@ struct packet_said {
  * @peer: what the peer's last heartbeat said
  * @told_node, @told_sole, @told_peer: as the daemon knows them from events
  * @links: by kind
+ * @carrier: of the devices
  * @events: on their way to the daemon
  */
 struct packet {
@@ -222,6 +264,7 @@ struct packet {
 	bool told_sole;
 	struct heartbeat_peer told_peer;
 	struct packet_link links[PACKET_LINKS];
+	struct packet_carrier carrier;
 	struct packet_events events;
 };
 
@@ -246,6 +289,9 @@ void packet_fill(const struct packet *p, struct ctiha_frame *frame);
  */
 void packet_hear(struct packet *p, const struct ctiha_frame *frame,
 		 u64 echoed_sent_ns, u64 now_ns, enum ctiha_cause cause);
+
+/* Post an event if the node is not as the daemon knows it. */
+void packet_tell_node(struct packet *p, enum ctiha_cause cause);
 
 /* Say what is new, and set the timers. Ends every entry into the backend. */
 void packet_settle(struct packet *p);

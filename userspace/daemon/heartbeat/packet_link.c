@@ -13,6 +13,8 @@
 #define NS_PER_S	1000000000ULL
 #define RETRY_NS	NS_PER_S	/* between tries to open a device */
 #define LOG_PAUSE_NS	(10 * NS_PER_S)
+#define PROBES		3	/* as kernel/link.c */
+#define PROBE_PAUSE_NS	CTIHA_NS_PER_MS
 
 /*
  * More frames than a receive buffer of the usual size holds: with so many read,
@@ -48,11 +50,13 @@ void packet_link_tell(struct packet_link *link, enum ctiha_cause cause)
 
 	if (link->told_state == link->session.state &&
 	    link->told_diag == link->session.diag &&
-	    link->told_direction == now)
+	    link->told_direction == now &&
+	    link->told_carrier == link->carrier)
 		return;
 	link->told_state = link->session.state;
 	link->told_diag = link->session.diag;
 	link->told_direction = now;
+	link->told_carrier = link->carrier;
 	packet_link_view(link, &event.link);
 	packet_event_post(link->packet, &event, cause);
 }
@@ -239,6 +243,22 @@ static u64 period_ns(const struct packet_link *link)
 	return ctiha_session_agreed_us(&link->session) * CTIHA_NS_PER_US;
 }
 
+static u64 probe_pause_ns(const struct packet_link *link)
+{
+	u64 pause_ns = period_ns(link) / (PROBES + 1);
+
+	return pause_ns < PROBE_PAUSE_NS ? pause_ns : PROBE_PAUSE_NS;
+}
+
+/* Not more while those of before are not all sent. */
+void packet_link_probe(struct packet_link *link)
+{
+	if (link->probes || link->fd < 0)
+		return;
+	link->probes = PROBES;
+	link->tick_ns = clock_now_ns() + probe_pause_ns(link);
+}
+
 /* We ran late. The peer may have noticed, so the operator should know. */
 static void count_skipped(struct packet_link *link, u64 missed, u64 now)
 {
@@ -260,6 +280,11 @@ static void tick(struct packet_link *link, u64 now)
 
 	if (now < link->tick_ns)
 		return;
+	if (link->probes && --link->probes) {
+		link->tick_ns = now + probe_pause_ns(link);
+		packet_link_send(link, CTIHA_FRAME_HEARTBEAT);
+		return;
+	}
 	missed = (now - link->tick_ns) / period_ns(link);
 	link->stats.count[CTIHA_A_STAT_MISSED] += missed;
 	if (missed)
@@ -295,6 +320,7 @@ static void on_timer(void *arg)
 		judge(link, now);
 		tick(link, now);
 	}
+	packet_carrier_poll(link->packet);
 	packet_settle(link->packet);
 }
 
@@ -328,6 +354,8 @@ static void start(struct packet_link *link)
 	}
 	link->told_state = link->session.state;
 	link->told_diag = link->session.diag;
+	link->carrier = packet_carrier_of(link);
+	link->told_carrier = link->carrier;
 }
 
 int packet_link_open(struct packet_link *link, struct packet *p,
@@ -377,6 +405,7 @@ void packet_link_view(const struct packet_link *link,
 	view->diag = s->diag;
 	view->direction = direction(link);
 	view->multiplier = s->multiplier;
+	view->carrier = link->carrier;
 	memcpy(view->peer_mac, link->spec.peer_mac, sizeof(view->peer_mac));
 	view->interval_us = s->interval_us;
 	view->agreed_us = ctiha_session_agreed_us(s);
