@@ -187,6 +187,7 @@ TEST_F(config, complete)
 		"service { address = 192.0.2.10/24 device = eth0 }\n"
 		"service { address = \"2001:db8::10/64\" device = eth0 }\n"
 		"sync { port = 99 }\n"
+		"switch { device = eth2 }\n"
 		"hook on-active { command = {\"/bin/a\", \"b c\"} }\n"
 		"hook on-standby { command = {/bin/b} timeout = 100ms }\n"
 		"hook on-active { command = {/bin/c} }\n");
@@ -211,6 +212,7 @@ TEST_F(config, complete)
 	EXPECT_STREQ("2001:db8::9 1862", ip(&self->c->arbiter.address));
 	EXPECT_STREQ("2001:db8::9", self->c->arbiter.address_text);
 	EXPECT_STREQ("eth0", self->c->arbiter.device);
+	EXPECT_STREQ("eth2", self->c->switch_nic.device);
 	ASSERT_EQ(2, self->c->service_count);
 	EXPECT_EQ(AF_INET, self->c->services[0].family);
 	EXPECT_EQ(10, self->c->services[0].address[3]);
@@ -399,7 +401,9 @@ TEST_F(config, bad_rest)
 		"hook on-active { command = {\"mail\"} }\n"
 		"hook on-active { }\n"
 		"sync { port = 0 }\n"
-		"sync { }\n",
+		"sync { }\n"
+		"switch { }\n"
+		"switch { device = eth2 }\n",
 		"FILE:14: the arbiter's timeout is below two intervals: make it several intervals long\n"
 		"FILE:15: a second arbiter: remove one\n"
 		"FILE:16: 'address = 192.0.2.10' has no prefix length: write e.g. 'address = 192.0.2.10/24'\n"
@@ -410,7 +414,20 @@ TEST_F(config, bad_rest)
 		"FILE:22: 'command = mail' does not begin with an absolute path: write e.g. 'command = {\"/usr/local/sbin/notify\", \"now active\"}'\n"
 		"FILE:23: hook on-active has no 'command': add e.g. 'command = {\"/usr/local/sbin/notify\", \"now active\"}'\n"
 		"FILE:24: 'port = 0' is out of range (1 to 65535): write e.g. 'port = 7788'\n"
-		"FILE:25: a second sync: remove one\n");
+		"FILE:25: a second sync: remove one\n"
+		"FILE:26: switch has no 'device': add e.g. 'device = eth2'\n"
+		"FILE:27: a second switch: remove one\n");
+}
+
+TEST_F(config, switch_nics)
+{
+	EXPECT_FINE(HEAD TAIL);
+	EXPECT_STREQ("", self->c->switch_nic.device);
+	EXPECT_FINE(HEAD TAIL "switch { device = eth0 }\n");	/* on the LAN */
+	EXPECT_ERRORS(HEAD TAIL "switch { device = eth1 }\n",
+		"FILE:15: the switch cannot be on the crossover's device eth1: name the NIC that leads to the telephone switch\n");
+	EXPECT_ERRORS(HEAD TAIL "switch { device = \"no/name\" }\n",
+		"FILE:15: 'device = no/name' is no device name: write e.g. 'device = eth2'\n");
 }
 
 TEST_F(config, users)

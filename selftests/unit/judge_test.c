@@ -451,6 +451,25 @@ TEST(active_superseded_at_the_arbiter_yields)
 	EXPECT_EQ(JUDGE_SERVE, judge(&v).act);
 }
 
+/* A hint for people, and no reason for anything else. */
+TEST(a_lost_switch_carrier_raises_an_alarm_only)
+{
+	struct judge_view v[] = { active_view(7), standby_view(7), idle_view(0) };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(v); i++) {
+		struct judge_verdict before = judge(&v[i]), now;
+
+		EXPECT_FALSE(before.alarms & JUDGE_ALARM_SWITCH);
+		v[i].switch_lost = true;
+		now = judge(&v[i]);
+		EXPECT_EQ(before.alarms | JUDGE_ALARM_SWITCH, now.alarms);
+		EXPECT_EQ(before.act, now.act);
+		EXPECT_EQ(before.reason, now.reason);
+		EXPECT_EQ(before.eligible, now.eligible);
+	}
+}
+
 /* requirements.md: with the peer gone cleanly the last server keeps serving. */
 TEST(active_serves_on_when_the_peer_left)
 {

@@ -94,6 +94,14 @@ void config_service_address(const struct config_service *service,
 			    struct in6_addr *address);
 
 /**
+ * struct config_switch - the telephone switch
+ * @device: net device that leads to it, its carrier is watched; "" for none
+ */
+struct config_switch {
+	char device[IF_NAMESIZE];
+};
+
+/**
  * struct config_hook - a command to run when the role changes
  * @role: CTIHA_ROLE_ACTIVE or CTIHA_ROLE_STANDBY
  * @argv: command and arguments, NULL at the end
@@ -126,6 +134,7 @@ struct config_hook {
  *                 to come back before it serves without them
  * @quiesce_ns: time the application has to stop its work
  * @links: the crossover, then the LAN
+ * @switch_nic: the telephone switch
  * @sync_port: TCP port of the state sync
  * @user, @group: to run as, "" to stay; @uid, @gid: their numbers
  * @log_level: enum log_level
@@ -154,6 +163,7 @@ struct config {
 	u64 quiesce_ns;
 	struct config_link links[CONFIG_LINKS];
 	struct config_arbiter arbiter;
+	struct config_switch switch_nic;
 	u16 sync_port;
 	char user[CONFIG_NAME_LEN];
 	char group[CONFIG_NAME_LEN];

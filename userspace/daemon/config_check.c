@@ -139,6 +139,11 @@ static void check_devices(struct draft *d)
 		syntax_fail(&d->syntax, d->syntax.last_line,
 			    "use two devices, or one failure takes both links down",
 			    "both links use device %s", l[0].device);
+	if (l[0].device[0] && !strcmp(l[0].device, d->config.switch_nic.device))
+		syntax_fail(&d->syntax, d->switch_line,
+			    "name the NIC that leads to the telephone switch",
+			    "the switch cannot be on the crossover's device %s",
+			    l[0].device);
 }
 
 static void check_sections(struct draft *d)

@@ -25,6 +25,7 @@ enum section {
 	SERVICE,
 	SYNC,
 	HOOK,
+	SWITCH,
 	SECTIONS,
 };
 
@@ -36,6 +37,7 @@ struct block {
 	u16 arbiter_port;
 	struct config_service service;
 	struct config_hook hook;
+	struct config_switch switch_nic;
 };
 
 #define OPTIONS_MAX	32
@@ -44,7 +46,7 @@ struct block {
  * struct draft - a configuration in the making
  * @config: what is known so far
  * @key_file, @second_key_file: of the pair
- * @has_link, @has_arbiter, @has_sync: which sections were there
+ * @has_link, @has_arbiter, @has_sync, @has_switch: which sections were there
  * @arbiter_key_file, @arbiter_port: to be resolved when all is read
  * @block: the section that is being read
  * @line: where each option was given, 0 if it was not; of all but the file's
@@ -52,6 +54,7 @@ struct block {
  * @first_line: first line of that section, 0 before it
  * @link_line: where each link's interval was given, or its section's end
  * @arbiter_line, @key_line: the same for the arbiter's interval and key file
+ * @switch_line: where the switch section ends
  * @syntax: statements and errors
  */
 struct draft {
@@ -61,6 +64,7 @@ struct draft {
 	bool has_link[CONFIG_LINKS];
 	bool has_arbiter;
 	bool has_sync;
+	bool has_switch;
 	char arbiter_key_file[CONFIG_PATH_LEN];
 	u16 arbiter_port;
 	struct block block;
@@ -69,6 +73,7 @@ struct draft {
 	int link_line[CONFIG_LINKS];
 	int arbiter_line;
 	int key_line;
+	int switch_line;
 	struct syntax syntax;
 };
 

@@ -195,6 +195,10 @@ static const struct option hook_options[] = {
 	    RANGE(10 * NS_PER_MS, 3600 * NS_PER_S)),
 };
 
+static const struct option switch_options[] = {
+	OPT("device", DEVICE, block.switch_nic.device, MUST, "eth2"),
+};
+
 static const struct {
 	const char *name;
 	bool titled;
@@ -209,6 +213,8 @@ static const struct {
 		      ARRAY_SIZE(service_options) },
 	[SYNC] = { "sync", false, sync_options, ARRAY_SIZE(sync_options) },
 	[HOOK] = { "hook", true, hook_options, ARRAY_SIZE(hook_options) },
+	[SWITCH] = { "switch", false, switch_options,
+		     ARRAY_SIZE(switch_options) },
 };
 
 void config_option_grammar(struct syntax_section grammar[SECTIONS])

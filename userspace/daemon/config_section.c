@@ -154,6 +154,18 @@ static void end_hook(struct draft *d, const struct syntax_statement *st)
 	memset(h->argv, 0, sizeof(h->argv));	/* now the configuration's */
 }
 
+static void end_switch(struct draft *d, const struct syntax_statement *st)
+{
+	if (d->has_switch) {
+		fail_again(d, "switch", "");
+		return;
+	}
+	config_option_require(d, SWITCH, "", st->line);
+	d->has_switch = true;
+	d->switch_line = st->line;
+	d->config.switch_nic = d->block.switch_nic;
+}
+
 void config_section_end(struct draft *d, const struct syntax_statement *st)
 {
 	if (!d->first_line)
@@ -168,5 +180,7 @@ void config_section_end(struct draft *d, const struct syntax_statement *st)
 		end_sync(d);
 	else if (st->section == HOOK)
 		end_hook(d, st);
+	else if (st->section == SWITCH)
+		end_switch(d, st);
 	config_section_begin(d);
 }

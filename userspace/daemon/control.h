@@ -25,12 +25,13 @@
  *                                   when the peer has left for good
  *   peer: {name, heard, left, role, epoch, vote_epoch, report: [words],
  *          silent_ms}
- *   links: [{name, kind, device, state, diag, rtt_us, interval_us, agreed_us,
- *            multiplier, detect_us, silent_ms, changes, stats: {}}]
+ *   links: [{name, kind, device, state, diag, carrier, rtt_us, interval_us,
+ *            agreed_us, multiplier, detect_us, silent_ms, changes, stats: {}}]
  *   arbiter: {up, address, rtt_us, epoch, holder}
  *   sync: {state, path, position, peer_position, records, lag_ms,
  *          transfer_done, transfer_total}
  *   service: [{address, device, present}]
+ *   switch: {device, present, carrier, peer_carrier}   if there is one
  *   application: {alive}
  *   alarms: [{id, severity, since_ms, text}]
  *            severity "critical", "warning"; since_ms: how long it has held

@@ -273,6 +273,8 @@ static u32 alarms(const struct judge_view *v, const struct judge_verdict *verdic
 		set |= JUDGE_ALARM_NO_ACTIVE;
 	if (!v->able || (!acts && !verdict->eligible))
 		set |= JUDGE_ALARM_UNABLE;
+	if (v->switch_lost)
+		set |= JUDGE_ALARM_SWITCH;
 	return set;
 }
 

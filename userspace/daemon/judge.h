@@ -67,6 +67,7 @@ struct judge_arbiter {
  * @able: application alive, not in maintenance
  * @left: this server said goodbye in its last life and has not seen its peer
  *        since, so the peer may be serving alone
+ * @switch_lost: the NIC to the telephone switch has no carrier: an alarm, no more
  * @order: enum judge_order
  * @position: how far own call records reach
  * @peer, @arbiter: see there
@@ -86,6 +87,7 @@ struct judge_view {
 	u64 state_wait_ns;
 	bool able;
 	bool left;
+	bool switch_lost;
 	u8 order;
 	u64 position;
 	struct judge_peer peer;
@@ -131,6 +133,7 @@ enum judge_alarm {
 	JUDGE_ALARM_NO_STANDBY	= 1 << 7,	/* nobody could take over */
 	JUDGE_ALARM_NO_ACTIVE	= 1 << 8,	/* nobody serves */
 	JUDGE_ALARM_UNABLE	= 1 << 9,	/* own application */
+	JUDGE_ALARM_SWITCH	= 1 << 10,	/* switch NIC without carrier */
 };
 
 /**

@@ -68,6 +68,12 @@ static bool in_office(const struct pair *p)
 	       p->phase == PAIR_FLUSHING;
 }
 
+/* A cable may be out: hear now what the arbiter says, for when it matters. */
+static void ask_arbiter(struct pair *p)
+{
+	witness_probe(p->witness);
+}
+
 /*
  * An event may have waited while we changed the role ourselves: it says that
  * something changed, and the backend says how things stand now.
@@ -79,6 +85,8 @@ static void hear_node(void *arg, const struct heartbeat_event *event,
 	struct heartbeat_snapshot now = { .node = *node };
 
 	broadcast(p, event, "node", document_node(node));
+	if (event->cause == CTIHA_CAUSE_CARRIER)
+		ask_arbiter(p);
 	p->backend->snapshot(p->heartbeat, &now);
 	p->node = now.node;
 	if (in_office(p) && p->node.role != CTIHA_ROLE_ACTIVE)
@@ -109,6 +117,8 @@ static void hear_peer(void *arg, const struct heartbeat_event *event,
 	struct pair *p = arg;
 
 	broadcast(p, event, "peer", document_peer(peer, event->time_ns));
+	if (p->peer.report & ~peer->report & CTIHA_REPORT_CARRIER)
+		ask_arbiter(p);
 	p->peer = *peer;
 	remember_peer(p);
 	pair_consider(p);
@@ -298,6 +308,8 @@ static struct judge_view look(struct pair *p)
 		.state_wait_ns = p->config->state_wait_ns,
 		.able = p->application && !p->ending,
 		.left = p->memory.left,
+		.switch_lost = p->config->switch_nic.device[0] &&
+			       !(p->node.report & CTIHA_REPORT_CARRIER_SWITCH),
 		.order = p->order,
 		.position = own_position(p),
 		.peer = {

@@ -210,6 +210,17 @@ static bool build_fence(struct pair *p, char *error, size_t size)
 	return !err;
 }
 
+static bool watch_switch(struct pair *p, char *error, size_t size)
+{
+	const char *device = p->config->switch_nic.device;
+	int err = p->backend->switch_watch(p->heartbeat, device);
+
+	if (err)
+		snprintf(error, size, "cannot watch the switch NIC %s: %s",
+			 device, strerror(-err));
+	return !err;
+}
+
 static bool open_heartbeat(struct pair *p, char *error, size_t size)
 {
 	const struct config *c = p->config;
@@ -229,7 +240,7 @@ static bool open_heartbeat(struct pair *p, char *error, size_t size)
 					error, size);
 	explicit_bzero(&spec.keys, sizeof(spec.keys));
 	return p->heartbeat && build_fence(p, error, size) &&
-	       add_links(p, error, size) &&
+	       watch_switch(p, error, size) && add_links(p, error, size) &&
 	       look_first(p, error, size);
 }
 

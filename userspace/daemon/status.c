@@ -143,6 +143,7 @@ static const struct alarm_text alarm_texts[] = {
 	{ "no-standby", "critical", "nobody could take over now" },
 	{ "no-active", "critical", "nobody serves the calls" },
 	{ "unable", "warning", "this server could not serve: its application is not running, or it has no LAN" },
+	{ "switch-down", "warning", "no carrier on the NIC to the telephone switch: check its cable and the switch's port" },
 };
 
 static json_t *alarms_document(struct pair *p, u64 now)
@@ -199,6 +200,22 @@ static void add_lease(json_t *o, const struct heartbeat_node *node)
 			number(node->lease_left_ns / CTIHA_NS_PER_MS));
 }
 
+/* The NIC to the telephone switch on both servers; NULL if there is none. */
+static json_t *switch_document(const struct pair *p,
+			       const struct heartbeat_snapshot *now)
+{
+	const struct heartbeat_switch *nic = &now->node.switch_nic;
+
+	if (!p->config->switch_nic.device[0] && !nic->ifindex)
+		return NULL;
+	return json_pack("{s:s, s:b, s:b, s:b}", "device",
+			 nic->ifindex ? nic->device :
+					p->config->switch_nic.device,
+			 "present", nic->ifindex != 0, "carrier", nic->carrier,
+			 "peer_carrier", now->peer.heard && now->peer.report &
+					 CTIHA_REPORT_CARRIER_SWITCH);
+}
+
 json_t *status_document(struct pair *p)
 {
 	struct heartbeat_snapshot now = { .node = p->node, .peer = p->peer };
@@ -222,6 +239,7 @@ json_t *status_document(struct pair *p)
 	json_object_set_new(o, "arbiter", arbiter_document(p));
 	json_object_set_new(o, "sync", status_sync(p, false));
 	json_object_set_new(o, "service", service_document(p));
+	json_object_set_new(o, "switch", switch_document(p, &now));
 	json_object_set_new(o, "application",
 			    json_pack("{s:b}", "alive", p->application));
 	json_object_set_new(o, "alarms", alarms_document(p, time));
