@@ -24,6 +24,7 @@ static struct heartbeat_link link_of(u8 kind, const char *device)
 	struct heartbeat_link l = {
 		.kind = kind,
 		.state = CTIHA_SESSION_UP,
+		.carrier = true,
 		.multiplier = 3,
 		.interval_us = 10000,
 		.agreed_us = 10000,
@@ -48,6 +49,7 @@ static json_t *links_document(void)
 
 	l2.state = CTIHA_SESSION_DOWN;
 	l2.diag = CTIHA_DIAG_SILENCE;
+	l2.carrier = false;
 	return json_pack("[o, o]", document_link(&l1, 1000000000),
 			 document_link(&l2, 1000000000));
 }
@@ -59,7 +61,8 @@ static json_t *peer_document(bool heard)
 		.role = CTIHA_ROLE_STANDBY,
 		.epoch = 12,
 		.vote_epoch = 12,
-		.report = CTIHA_REPORT_DAEMON | CTIHA_REPORT_SYNCED,
+		.report = CTIHA_REPORT_DAEMON | CTIHA_REPORT_SYNCED |
+			  CTIHA_REPORT_CARRIER_SWITCH,
 		.heard_ns = 997000000,
 	};
 
@@ -74,7 +77,7 @@ static enum control_result run_status(const json_t *request, json_t *reply,
 	json_t *status;
 
 	json_object_set_new(peer, "name", json_string("cti-b"));
-	status = json_pack("{s:s, s:i, s:i, s:s, s:s, s:i, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
+	status = json_pack("{s:s, s:i, s:i, s:s, s:s, s:i, s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}",
 		"name", "cti-a", "node", 0, "pair", 7, "backend", "module",
 		"role", trouble ? "initial" : "active", "epoch", 12,
 		"phase", trouble ? "claiming" : "serving",
@@ -88,6 +91,9 @@ static enum control_result run_status(const json_t *request, json_t *reply,
 		"service", json_pack("[{s:s, s:s, s:b}]", "address",
 				     "192.0.2.10/24", "device", "eth0",
 				     "present", !trouble),
+		"switch", json_pack("{s:s, s:b, s:b, s:b}", "device", "eth2",
+				    "present", !trouble, "carrier", !trouble,
+				    "peer_carrier", false),
 		"application", json_pack("{s:b}", "alive", !trouble),
 		"alarms", trouble ?
 		json_pack("[{s:s, s:s, s:i, s:s}]", "id", "x", "severity",
@@ -115,7 +121,8 @@ static enum control_result run_node(const json_t *request, json_t *reply,
 		.epoch = 12,
 		.vote_epoch = 12,
 		.lease_left_ns = 48000000,
-		.report = CTIHA_REPORT_DAEMON,
+		.report = CTIHA_REPORT_DAEMON | CTIHA_REPORT_CARRIER_L1,
+		.switch_nic = { .device = "eth2", .ifindex = 4 },
 	};
 
 	json_object_set_new(reply, "node", document_node(&node));
@@ -292,14 +299,15 @@ TEST_F(cli, status)
 	EXPECT_STREQ(
 "cti-a is ACTIVE in epoch 12; cti-b follows, identical; DOWN: LAN (L2).\n"
 "\n"
-"LINK         BY        STATE          ROUND TRIP HEARD AGO GIVES UP AFTER TIMES DOWN\n"
-"L1 crossover eth1      up                 212 us      4 ms          30 ms          1\n"
-"L2 lan       eth0      down (silence)          -      4 ms          30 ms          1\n"
-"L3 arbiter   192.0.2.9 up                 640 us         -              -          -\n"
+"LINK         BY        STATE                      ROUND TRIP HEARD AGO GIVES UP AFTER TIMES DOWN\n"
+"L1 crossover eth1      up                             212 us      4 ms          30 ms          1\n"
+"L2 lan       eth0      down (silence), no carrier          -      4 ms          30 ms          1\n"
+"L3 arbiter   192.0.2.9 up                             640 us         -              -          -\n"
 "\n"
 "Calls    10,000 records, identical on both servers, over the crossover\n"
 "Address  192.0.2.10/24 on eth0: held by this server\n"
 "Lease    48 ms left, renewed with each answer of the peer or the arbiter\n"
+"Switch   eth2: carrier; the peer's: NO CARRIER\n"
 "Program  the CTI application is alive\n"
 "Alarms   none\n"
 "Advice   nothing to do\n", self->out);
@@ -315,6 +323,7 @@ TEST_F(cli, status_in_trouble)
 	EXPECT_NE(NULL, strstr(self->out,
 "Calls    10,000 records here, not connected to the peer, over the crossover\n"
 "Address  192.0.2.10/24 on eth0: not held here\n"
+"Switch   eth2: THERE IS NO SUCH DEVICE; the peer's: NO CARRIER\n"
 "Program  the CTI application is NOT ALIVE here\n"
 "Alarms   CRITICAL for 72 s: nobody serves the calls\n"));
 }
@@ -337,9 +346,9 @@ TEST_F(cli, link)
 	start(self, false);
 	EXPECT_EQ(CLI_OK, run(self, &cli_verb_link, "s"));
 	EXPECT_STREQ(
-"NAME      DEVICE STATE WHY     ROUND TRIP INTERVAL GIVES UP AFTER HEARD AGO TIMES DOWN\n"
-"crossover eth1   up                212 us    10 ms          30 ms      4 ms          1\n"
-"lan       eth0   down  silence          -    10 ms          30 ms      4 ms          1\n",
+"NAME      DEVICE CARRIER STATE WHY     WORKS ROUND TRIP LOSS INTERVAL GIVES UP AFTER HEARD AGO TIMES DOWN\n"
+"crossover eth1   yes     up            none      212 us    -    10 ms          30 ms      4 ms          1\n"
+"lan       eth0   NO      down  silence none           -    -    10 ms          30 ms      4 ms          1\n",
 		     self->out);
 	self->cli.stats = true;
 	run(self, &cli_verb_link, NULL);
@@ -357,16 +366,32 @@ TEST_F(cli, node)
 	start(self, false);
 	EXPECT_EQ(CLI_OK, run(self, &cli_verb_node, NULL));
 	EXPECT_STREQ(
-"             THIS SERVER  PEER\n"
-"node         0 of pair 7  1\n"
-"role         active       standby\n"
-"epoch        12           12\n"
-"votes for    12 (its own) 12 (its peer's)\n"
-"lease left   48 ms        -\n"
-"promise left 0            -\n"
-"heard        -            3 ms ago\n"
-"says         daemon       daemon synced\n"
-"fence        none         -\n", self->out);
+"             THIS SERVER       PEER\n"
+"node         0 of pair 7       1\n"
+"role         active            standby\n"
+"epoch        12                12\n"
+"votes for    12 (its own)      12 (its peer's)\n"
+"lease left   48 ms             -\n"
+"promise left 0                 -\n"
+"heard        -                 3 ms ago\n"
+"says         daemon carrier-l1 daemon synced carrier-switch\n"
+"switch NIC   eth2, NO CARRIER  carrier\n"
+"fence        none              -\n", self->out);
+}
+
+TEST_F(cli, switch_nic)
+{
+	start(self, false);
+	EXPECT_EQ(CLI_OK, run(self, &cli_verb_switch, NULL));
+	EXPECT_STREQ("this server: eth2, NO CARRIER\n"
+		     "the peer:    carrier\n", self->out);
+	self->cli.json = true;
+	EXPECT_EQ(CLI_OK, run(self, &cli_verb_switch, "show"));
+	EXPECT_NE(NULL, strstr(self->out, "\"peer_carrier\": true"));
+	EXPECT_EQ(CLI_USAGE, run(self, &cli_verb_switch, "set"));
+	EXPECT_STREQ("ctiha: switch: something is missing: see 'ctiha switch --help'\n",
+		     self->err);
+	EXPECT_EQ(CLI_USAGE, run(self, &cli_verb_switch, "off"));
 }
 
 TEST_F(cli, orders)

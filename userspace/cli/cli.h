@@ -64,6 +64,7 @@ struct cli_verb {
 extern const struct cli_verb cli_verb_status;
 extern const struct cli_verb cli_verb_link;
 extern const struct cli_verb cli_verb_node;
+extern const struct cli_verb cli_verb_switch;
 extern const struct cli_verb cli_verb_monitor;
 extern const struct cli_verb cli_verb_takeover;
 extern const struct cli_verb cli_verb_standby;
@@ -145,6 +146,10 @@ int cli_module_link_add(struct genl *genl,
 int cli_module_link_del(struct genl *genl, const char *name,
 			char error[CLI_ERROR_LEN]);
 
+/* cli_module_switch_set() - @device: "" for none; 0 or -errno, with @error. */
+int cli_module_switch_set(struct genl *genl, const char *device,
+			  char error[CLI_ERROR_LEN]);
+
 /**
  * cli_module_follow() - the module's events
  * @event: gets each; false ends it. After lost events it gets {object: "gap"}
@@ -165,6 +170,11 @@ int cli_module_follow(bool (*event)(const json_t *event, void *arg), void *arg,
  * Return: enum cli_exit, with @error.
  */
 int cli_state(const struct cli *cli, json_t **state, char error[CLI_ERROR_LEN]);
+
+/* ---- switch.c ---- */
+
+/* cli_peer_reports() - a peer that is heard has @word in its report. */
+bool cli_peer_reports(const json_t *peer, const char *word);
 
 /* ---- table.c ---- */
 
@@ -190,6 +200,9 @@ const char *cli_time(long long us, char text[CLI_WORD_LEN]);
 const char *cli_count(long long number, char text[CLI_WORD_LEN]);
 /* "12.3 MB" */
 const char *cli_bytes(long long bytes, char text[CLI_WORD_LEN]);
+
+/* "carrier" or "NO CARRIER" */
+const char *cli_carrier(bool carrier);
 
 /* cli_links_print() - a table of links; with counters if @stats. */
 void cli_links_print(const json_t *links, bool stats);

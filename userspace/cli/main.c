@@ -10,6 +10,7 @@ static const struct cli_verb *const verbs[] = {
 	&cli_verb_status,
 	&cli_verb_link,
 	&cli_verb_node,
+	&cli_verb_switch,
 	&cli_verb_monitor,
 	&cli_verb_takeover,
 	&cli_verb_standby,

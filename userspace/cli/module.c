@@ -93,18 +93,26 @@ void cli_module_add_quality(struct genl *genl, json_t *links)
 	}
 }
 
+static int find_device(const char *device, u32 *ifindex,
+		       char error[CLI_ERROR_LEN])
+{
+	*ifindex = if_nametoindex(device);
+	if (*ifindex)
+		return 0;
+	snprintf(error, CLI_ERROR_LEN, "there is no device %s: see 'ip link'",
+		 device);
+	return -ENODEV;
+}
+
 int cli_module_link_add(struct genl *genl,
 			const struct heartbeat_link_spec *spec,
 			char error[CLI_ERROR_LEN])
 {
-	u32 ifindex = if_nametoindex(spec->device);
-	int err;
+	u32 ifindex;
+	int err = find_device(spec->device, &ifindex, error);
 
-	if (!ifindex) {
-		snprintf(error, CLI_ERROR_LEN,
-			 "there is no device %s: see 'ip link'", spec->device);
-		return -ENODEV;
-	}
+	if (err)
+		return err;
 	err = genl_request_link_add(genl, spec, ifindex);
 	if (err)
 		explain(genl, err, error);
@@ -116,6 +124,20 @@ int cli_module_link_del(struct genl *genl, const char *name,
 {
 	int err = genl_request_link_del(genl, name);
 
+	if (err)
+		explain(genl, err, error);
+	return err;
+}
+
+int cli_module_switch_set(struct genl *genl, const char *device,
+			  char error[CLI_ERROR_LEN])
+{
+	u32 ifindex = 0;
+	int err = *device ? find_device(device, &ifindex, error) : 0;
+
+	if (err)
+		return err;
+	err = genl_request_switch_set(genl, ifindex);
 	if (err)
 		explain(genl, err, error);
 	return err;

@@ -52,6 +52,8 @@ static void print_link(const json_t *link)
 		printf(" (%s)", diag);
 	if (!strcmp(direction, "in") || !strcmp(direction, "out"))
 		printf(", works one way: %s only", direction);
+	if (!cli_flag(link, "carrier"))
+		printf(", no carrier");
 }
 
 static void print_text(const json_t *event)
@@ -148,9 +150,9 @@ const struct cli_verb cli_verb_monitor = {
 	.help =
 "Usage: ctiha [-j] monitor [link|node|peer|steps]\n"
 "\n"
-"Prints a line for each event: a link's session went up or down, this server's\n"
-"role, epoch or vote changed, the peer's heartbeats say something new. 'steps'\n"
-"shows the daemon's steps of a takeover instead.\n"
+"Prints a line for each event: a link's session or carrier went up or down, this\n"
+"server's role, epoch, vote or switch NIC changed, the peer's heartbeats say\n"
+"something new. 'steps' shows the daemon's steps of a takeover instead.\n"
 "\n"
 "Times are seconds of the kernel's monotonic clock, taken where it happened; what\n"
 "follows '<-' is the cause. With -j each line is a JSON object: time_ns, seq,\n"

@@ -75,6 +75,18 @@ static const char *fenced(const json_t *node, char *text, size_t size)
 	return text;
 }
 
+/* "eth2, carrier" */
+static const char *switch_nic(const json_t *node, char *text, size_t size)
+{
+	const json_t *nic = json_object_get(node, "switch");
+
+	if (!nic)
+		return "none";
+	snprintf(text, size, "%s, %s", cli_text(nic, "device"),
+		 cli_carrier(cli_flag(nic, "carrier")));
+	return text;
+}
+
 static void row(struct cli_table *t, const char *what, const char *node,
 		const char *peer)
 {
@@ -107,6 +119,8 @@ static void print(const json_t *node, const json_t *peer)
 	row(t, "heard", "-", heard(peer, b, sizeof(b)));
 	row(t, "says", join(json_object_get(node, "report"), a, sizeof(a)),
 	    join(json_object_get(peer, "report"), b, sizeof(b)));
+	row(t, "switch NIC", switch_nic(node, a, sizeof(a)),
+	    cli_peer_reports(peer, "carrier-switch") ? cli_carrier(true) : "");
 	row(t, "fence", fence(node, a, sizeof(a)), "");
 	if (json_object_get(node, "fence"))
 		row(t, "frames fenced", fenced(node, a, sizeof(a)), "");

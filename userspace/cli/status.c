@@ -147,19 +147,23 @@ static void print_phase(const json_t *status)
 
 /* ---- the three links ---- */
 
+static const char *one_way(const char *direction)
+{
+	if (!strcmp(direction, "in"))
+		return ", hears only";
+	return strcmp(direction, "out") ? "" : ", is heard only";
+}
+
 static const char *heartbeat_state(const json_t *link, char *text)
 {
 	const char *state = cli_text(link, "state");
-	const char *direction = cli_text(link, "direction");
 	const char *diag = cli_text(link, "diag");
+	bool says_all = !strcmp(state, "up") || !strcmp(diag, "none");
 
-	if (!strcmp(state, "up") || !strcmp(diag, "none"))
-		return state;
-	if (!strcmp(direction, "in") || !strcmp(direction, "out"))
-		snprintf(text, CLI_WORD_LEN, "%s (%s, one way: %s only)", state,
-			 diag, direction);
-	else
-		snprintf(text, CLI_WORD_LEN, "%s (%s)", state, diag);
+	snprintf(text, CLI_WORD_LEN, "%s%s%s%s%s%s", state,
+		 says_all ? "" : " (", says_all ? "" : diag,
+		 says_all ? "" : ")", one_way(cli_text(link, "direction")),
+		 cli_flag(link, "carrier") ? "" : ", no carrier");
 	return text;
 }
 
@@ -175,7 +179,7 @@ static void add_heartbeat_link(struct cli_table *t, const json_t *link)
 	snprintf(name, sizeof(name), "%s %s",
 		 strcmp(cli_text(link, "kind"), "lan") ? "L1" : "L2",
 		 cli_text(link, "name"));
-	if (!strcmp(texts[2], "up") && cli_number(link, "rtt_us"))
+	if (!strcmp(cli_text(link, "state"), "up") && cli_number(link, "rtt_us"))
 		texts[3] = cli_time(cli_number(link, "rtt_us"), rtt);
 	if (json_object_get(link, "silent_ms"))
 		texts[4] = cli_time(cli_number(link, "silent_ms") * 1000,
@@ -294,6 +298,19 @@ static void print_services(const json_t *status)
 	}
 }
 
+static void print_switch(const json_t *status)
+{
+	const json_t *nic = json_object_get(status, "switch");
+
+	if (!nic)
+		return;
+	label("Switch");
+	printf("%s: %s; the peer's: %s\n", cli_text(nic, "device"),
+	       cli_flag(nic, "present") ?
+	       cli_carrier(cli_flag(nic, "carrier")) : "THERE IS NO SUCH DEVICE",
+	       cli_carrier(cli_flag(nic, "peer_carrier")));
+}
+
 static void print_application(const json_t *status)
 {
 	const json_t *application = json_object_get(status, "application");
@@ -335,6 +352,7 @@ static void print_status(const struct cli *cli, const json_t *status)
 	print_calls(json_object_get(status, "sync"));
 	print_services(status);
 	print_lease(status);
+	print_switch(status);
 	print_application(status);
 	print_alarms(json_object_get(status, "alarms"));
 	label("Advice");

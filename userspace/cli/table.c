@@ -117,6 +117,11 @@ const char *cli_bytes(long long bytes, char text[CLI_WORD_LEN])
 	return text;
 }
 
+const char *cli_carrier(bool carrier)
+{
+	return carrier ? "carrier" : "NO CARRIER";
+}
+
 /* ---- links ---- */
 
 static bool is_up(const json_t *link)
@@ -151,8 +156,9 @@ static void add_link(struct cli_table *t, const json_t *link)
 	char rtt[CLI_WORD_LEN], every[CLI_WORD_LEN], detect[CLI_WORD_LEN];
 	char silent[CLI_WORD_LEN], changes[CLI_WORD_LEN];
 	char loss[CLI_WORD_LEN];
-	const char *texts[11] = {
+	const char *texts[12] = {
 		cli_text(link, "name"), cli_text(link, "device"),
+		cli_flag(link, "carrier") ? "yes" : "NO",
 		cli_text(link, "state"), link_why(link),
 		cli_text(link, "direction"), "-", loss, every, detect,
 		"-", changes,
@@ -164,10 +170,10 @@ static void add_link(struct cli_table *t, const json_t *link)
 	cli_time(cli_number(link, "detect_us"), detect);
 	cli_count(cli_number(link, "changes"), changes);
 	if (is_up(link) && cli_number(link, "rtt_us"))
-		texts[5] = cli_time(cli_number(link, "rtt_us"), rtt);
+		texts[6] = cli_time(cli_number(link, "rtt_us"), rtt);
 	if (json_object_get(link, "silent_ms"))
-		texts[9] = cli_time(cli_number(link, "silent_ms") * 1000,
-				    silent);
+		texts[10] = cli_time(cli_number(link, "silent_ms") * 1000,
+				     silent);
 	cli_table_row(t, texts);
 }
 
@@ -206,9 +212,9 @@ static void print_stats(const json_t *links)
 void cli_links_print(const json_t *links, bool stats)
 {
 	static const char *const headings[] = {
-		"NAME", "DEVICE", "STATE", "WHY", "WORKS", ">ROUND TRIP",
-		">LOSS", ">INTERVAL", ">GIVES UP AFTER", ">HEARD AGO",
-		">TIMES DOWN", NULL,
+		"NAME", "DEVICE", "CARRIER", "STATE", "WHY", "WORKS",
+		">ROUND TRIP", ">LOSS", ">INTERVAL", ">GIVES UP AFTER",
+		">HEARD AGO", ">TIMES DOWN", NULL,
 	};
 	struct cli_table *t = cli_table_new(headings);
 	size_t i;
