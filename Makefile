@@ -47,6 +47,7 @@ help:
 	@echo 'make check-unit      unit tests only (seconds)'
 	@echo 'make check-net       network scenarios, native, packet backend'
 	@echo 'make check-vm        network scenarios with the module, in a VM'
+	@echo 'make check-pair      two virtual machines with the module: cables pulled'
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'

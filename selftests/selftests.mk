@@ -48,7 +48,7 @@ $(BUILD)/fuzz/frame_seeds: selftests/fuzz/frame_seeds.c $(TESTABLE)
 
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d $(BUILD)/net/*.d)
 
-.PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm check-style fuzz
+.PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm check-pair check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
@@ -75,12 +75,13 @@ UNIT_RUNS := runner:selftests/lib/run_selftest.sh \
 NET_RUNS := $(NET_TESTS:%=net:%)
 STYLE_RUNS := style:selftests/style.sh
 VM_RUNS := vm@3000:selftests/vm.sh
+PAIR_RUNS := $(patsubst %,pair@900:%,$(sort $(wildcard selftests/pair/*_test.py)))
 
 check:
 	scripts/dependencies build demo check
 	$(Q)$(MAKE) userspace build-unit build-test-module net-programs
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
-		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS),'$(r)')
+		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS) $(PAIR_RUNS),'$(r)')
 
 check-unit: build-unit
 	selftests/run $(foreach r,$(UNIT_RUNS),'$(r)')
@@ -90,6 +91,9 @@ check-net: userspace net-programs
 
 check-vm: userspace build-test-module net-programs
 	selftests/run '$(VM_RUNS)'
+
+check-pair: userspace build-test-module
+	selftests/run $(foreach r,$(PAIR_RUNS),'$(r)')
 
 check-style: userspace
 	selftests/run '$(STYLE_RUNS)'
