@@ -57,7 +57,7 @@ def now_ns():
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
 
 
-def _die_with_parent():
+def die_with_parent():
     # A killed test must not leave guests behind. The kernel ties this to the
     # parent *thread*: start guests from the main thread.
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -367,7 +367,7 @@ class Vm:
         with open(self._path("qemu"), "ab") as log:
             self._proc = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log, preexec_fn=_die_with_parent)
+                stderr=log, preexec_fn=die_with_parent)
         self.boots += 1
         self._connect(time.monotonic() + 20)
         return now_ns()

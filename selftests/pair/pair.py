@@ -237,7 +237,7 @@ class Pair:
     def native(self, host, *command, **keywords):
         """Starts a program on a native host of the LAN."""
         child = subprocess.Popen(("ip", "netns", "exec", host, *command),
-                                 preexec_fn=vmlib._die_with_parent, **keywords)
+                                 preexec_fn=vmlib.die_with_parent, **keywords)
         self.children.append(child)
         return child
 
