@@ -69,11 +69,24 @@ u64 ctiha_session_detect_ns(const struct ctiha_session *s)
 	       ctiha_session_agreed_us(s);
 }
 
+static u64 patience_ns(const struct ctiha_session *s)
+{
+	u64 interval_ns = CTIHA_NS_PER_US * ctiha_session_agreed_us(s);
+
+	return s->stalled_ns + (s->stalled_ns < interval_ns ? s->stalled_ns :
+							      interval_ns);
+}
+
 u64 ctiha_session_deadline_ns(const struct ctiha_session *s)
 {
 	if (s->state == CTIHA_SESSION_DOWN)
 		return U64_MAX;
-	return s->rx_ns + ctiha_session_detect_ns(s);
+	return s->rx_ns + ctiha_session_detect_ns(s) + patience_ns(s);
+}
+
+void ctiha_session_stalled(struct ctiha_session *s, u64 stalled_ns)
+{
+	s->stalled_ns += stalled_ns;
 }
 
 void ctiha_session_drop(struct ctiha_session *s, enum ctiha_diag diag,
@@ -145,6 +158,7 @@ static void adopt(struct ctiha_session *s, const struct ctiha_frame *frame,
 	s->peer_interval_us = frame->interval_us;
 	s->rx_seq = frame->seq;
 	s->rx_ns = now_ns;
+	s->stalled_ns = 0;
 }
 
 static bool is_old(const struct ctiha_session *s,

@@ -16,6 +16,9 @@
 /* Send times kept for round trips and leases: at least a detection time's worth. */
 #define CTIHA_SESSION_WINDOW	128
 
+/* A timer this late shows that this server stalled. */
+#define CTIHA_STALL_NS		(1 * CTIHA_NS_PER_MS)
+
 /**
  * struct ctiha_session - one side of a session
  * @state: enum ctiha_session_state
@@ -29,6 +32,7 @@
  * @tx_seq: last sequence number sent
  * @rx_seq: last sequence number heard of @peer_discr
  * @rx_ns: when; kept when the session goes down, 0 if never
+ * @stalled_ns: how long this server has stalled since
  * @echo_seq: last bound one among them, to be echoed; 0 if none
  * @echo_ns: when that was heard
  * @rtt_ns: last measured round trip, 0 if unknown
@@ -51,6 +55,7 @@ struct ctiha_session {
 	u64 tx_seq;
 	u64 rx_seq;
 	u64 rx_ns;
+	u64 stalled_ns;
 	u64 echo_seq;
 	u64 echo_ns;
 	u64 rtt_ns;
@@ -134,9 +139,20 @@ u32 ctiha_session_agreed_us(const struct ctiha_session *s);
  * ctiha_session_deadline_ns() - when silence becomes a verdict
  * @s: session
  *
+ * Silence counts only while this server is awake. After a stall the peer, if it is
+ * there, is heard within an interval: that much is added, but not more than the
+ * stall's own length.
+ *
  * Return: time, or U64_MAX while nothing is heard.
  */
 u64 ctiha_session_deadline_ns(const struct ctiha_session *s);
+
+/**
+ * ctiha_session_stalled() - this server was not awake for a while
+ * @s: session
+ * @stalled_ns: for how long; no time may be told twice
+ */
+void ctiha_session_stalled(struct ctiha_session *s, u64 stalled_ns);
 
 /**
  * ctiha_session_expire() - give the verdict if the deadline has passed

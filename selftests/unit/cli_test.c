@@ -354,8 +354,8 @@ TEST_F(cli, link)
 	run(self, &cli_verb_link, NULL);
 	EXPECT_NE(NULL, strstr(self->out,
 "\n"
-"NAME         SENT FAILED RECEIVED LOST MALFORMED VERSION KEY FORGED FOREIGN REPLAYED MISSED DEFERRED UNVERIFIED\n"
-"crossover 123,456      0        0    3         0       0   0      0       0        0      0        0          0\n"));
+"NAME         SENT FAILED RECEIVED LOST MALFORMED VERSION KEY FORGED FOREIGN REPLAYED MISSED DEFERRED UNVERIFIED STALLS WITHHELD\n"
+"crossover 123,456      0        0    3         0       0   0      0       0        0      0        0          0      0        0\n"));
 	EXPECT_EQ(CLI_USAGE, run(self, &cli_verb_link, "frobnicate"));
 	EXPECT_STREQ("ctiha: link: 'frobnicate' is not expected here: see 'ctiha link --help'\n",
 		     self->err);

@@ -921,4 +921,33 @@ TEST_F(session, discriminators_are_never_zero_and_never_repeat)
 	EXPECT_NE(0, self->a.my_discr);
 }
 
+/* Silence counts only while this server is awake. */
+TEST_F(session, own_stall)
+{
+	u64 rx;
+
+	beat(self, 5);
+	rx = self->a.rx_ns;
+	EXPECT_EQ(rx + DETECT_NS, ctiha_session_deadline_ns(&self->a));
+	ctiha_session_stalled(&self->a, 2 * MS);
+	EXPECT_EQ(rx + DETECT_NS + 4 * MS, ctiha_session_deadline_ns(&self->a));
+	ctiha_session_stalled(&self->a, 500 * MS);
+	EXPECT_EQ(rx + DETECT_NS + 502 * MS + INTERVAL_NS,
+		  ctiha_session_deadline_ns(&self->a));
+	self->now = rx + DETECT_NS + 502 * MS + INTERVAL_NS - 1;
+	EXPECT_FALSE(expire(self, &self->a));
+	self->now++;
+	EXPECT_TRUE(expire(self, &self->a));
+	EXPECT_EQ(CTIHA_DIAG_SILENCE, self->a.diag);
+}
+
+/* Once the peer is heard the stall is over. */
+TEST_F(session, own_stall_is_forgiven_once)
+{
+	beat(self, 5);
+	ctiha_session_stalled(&self->a, 500 * MS);
+	beat(self, 1);
+	EXPECT_EQ(self->a.rx_ns + DETECT_NS, ctiha_session_deadline_ns(&self->a));
+}
+
 TEST_HARNESS_MAIN

@@ -180,7 +180,7 @@ static void add_link(struct cli_table *t, const json_t *link)
 static const char *const stat_names[] = {
 	"tx", "tx_failed", "rx", "lost", "malformed", "version", "key",
 	"forged", "foreign", "replayed", "missed", "deferred",
-	"unverified",
+	"unverified", "stalls", "withheld",
 };
 
 static void print_stats(const json_t *links)
@@ -188,7 +188,8 @@ static void print_stats(const json_t *links)
 	static const char *const headings[] = {
 		"NAME", ">SENT", ">FAILED", ">RECEIVED", ">LOST", ">MALFORMED",
 		">VERSION", ">KEY", ">FORGED", ">FOREIGN", ">REPLAYED",
-		">MISSED", ">DEFERRED", ">UNVERIFIED", NULL,
+		">MISSED", ">DEFERRED", ">UNVERIFIED", ">STALLS", ">WITHHELD",
+		NULL,
 	};
 	struct cli_table *t = cli_table_new(headings);
 	size_t i, j;

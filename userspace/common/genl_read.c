@@ -131,7 +131,8 @@ static const struct field event_fields[CTIHA_A_EVENT_MAX + 1] = {
 static const struct field stat_fields[CTIHA_A_STAT_MAX + 1] = {
 	STAT(TX), STAT(TX_FAILED), STAT(RX), STAT(LOST), STAT(MALFORMED),
 	STAT(VERSION), STAT(KEY), STAT(FORGED), STAT(FOREIGN), STAT(REPLAYED),
-	STAT(MISSED), STAT(DEFERRED), STAT(UNVERIFIED),
+	STAT(MISSED), STAT(DEFERRED), STAT(UNVERIFIED), STAT(STALLS),
+	STAT(WITHHELD),
 };
 
 static int read_string(const struct nlattr *attr, size_t room, char *to)

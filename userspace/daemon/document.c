@@ -52,6 +52,7 @@ static const char *const causes[] = {
 	[CTIHA_CAUSE_DEVICE] = "device",
 	[CTIHA_CAUSE_LAST_WORDS] = "last-words",
 	[CTIHA_CAUSE_CARRIER] = "carrier",
+	[CTIHA_CAUSE_SLEEP] = "sleep",
 };
 
 static const char *const last_words[] = {
@@ -100,6 +101,8 @@ static const char *const stats[CTIHA_A_STAT_MAX + 1] = {
 	[CTIHA_A_STAT_MISSED] = "missed",
 	[CTIHA_A_STAT_DEFERRED] = "deferred",
 	[CTIHA_A_STAT_UNVERIFIED] = "unverified",
+	[CTIHA_A_STAT_STALLS] = "stalls",
+	[CTIHA_A_STAT_WITHHELD] = "withheld",
 };
 
 static const char *word(const char *const words[], size_t count, u8 i)

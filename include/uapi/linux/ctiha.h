@@ -23,6 +23,10 @@
  * What is refused is counted by its reason; and a link spends no more than a fifth
  * of one CPU on check codes, however many frames come. Silence for multiplier x interval takes a
  * session Down; the slower side's interval and the sender's multiplier hold.
+ * Silence counts only while this server itself is awake: the verdict is given
+ * behind a receive pass that began after the deadline, and not while none can
+ * run; what the server stalls is added to the deadline. A machine that is about
+ * to be suspended leaves the active role.
  *
  * A link may work in one direction only. Each heartbeat says on which links its
  * sender hears the peer (CTIHA_REPORT_HEARS_*), so over the other link, or in the
@@ -249,6 +253,7 @@ enum ctiha_cause {
 	CTIHA_CAUSE_DEVICE,		/* net device gone, down, up or renamed */
 	CTIHA_CAUSE_LAST_WORDS,		/* this system, or its module, ends */
 	CTIHA_CAUSE_CARRIER,		/* a NIC lost or got its carrier */
+	CTIHA_CAUSE_SLEEP,		/* the machine is about to sleep */
 };
 
 enum {
@@ -382,6 +387,8 @@ enum {
 	CTIHA_A_STAT_MISSED,		/* ticks: this server stalled */
 	CTIHA_A_STAT_DEFERRED,		/* ticks left to a softirq: device busy */
 	CTIHA_A_STAT_UNVERIFIED,	/* flood: no time to check their code */
+	CTIHA_A_STAT_STALLS,		/* this server ran late by 1 ms or more */
+	CTIHA_A_STAT_WITHHELD,		/* verdicts: heard after all, or we stalled */
 	CTIHA_A_STAT_PAD,
 
 	__CTIHA_A_STAT_MAX,

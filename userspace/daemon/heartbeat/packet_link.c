@@ -293,6 +293,15 @@ static void tick(struct packet_link *link, u64 now)
 	packet_link_send(link, CTIHA_FRAME_HEARTBEAT);
 }
 
+/* A late tick shows that this process did not run. The peer gets the benefit of it. */
+static void notice_stall(struct packet_link *link, u64 now)
+{
+	if (now < link->tick_ns + CTIHA_STALL_NS)
+		return;
+	link->stats.count[CTIHA_A_STAT_STALLS]++;
+	ctiha_session_stalled(&link->session, now - link->tick_ns);
+}
+
 /* @now is from before the draining: all that arrived until then is taken in. */
 static void judge(struct packet_link *link, u64 now)
 {
@@ -317,6 +326,7 @@ static void on_timer(void *arg)
 		retry(link, now);
 	packet_link_drain(link);
 	if (link->fd >= 0) {
+		notice_stall(link, now);
 		judge(link, now);
 		tick(link, now);
 	}
