@@ -3,10 +3,8 @@
  * A link: from LINK_ADD to LINK_DEL, or to the end of its net device.
  *
  * Timers: the tick, which sends, hard where the device allows it, so that no
- * softirq load and no SCHED_FIFO hog delays a heartbeat; the detection of silence,
- * which judges, soft. softirqs run in the order of their numbers, so on one CPU
- * frames that wait are received before the judge looks (NET_RX before HRTIMER); if
- * no softirq runs, it is this server that stalls, and no verdict is given.
+ * softirq load and no SCHED_FIFO hog delays a heartbeat. It also shows how late
+ * this server itself runs. The detection of silence: see verdict.c.
  */
 #include <linux/if_arp.h>
 #include <linux/ktime.h>
@@ -19,9 +17,6 @@
 #include "node.h"
 #include "trace.h"
 #include "transmit.h"
-
-/* A timer this late shows that we stalled; the peer gets the benefit of it. */
-#define LATE_NS		(1 * CTIHA_NS_PER_MS)
 
 /* Probes: enough that not all get lost, and too few to disturb anyone. */
 #define PROBES		3
@@ -151,11 +146,18 @@ void ctiha_link_probe(struct ctiha_link *link, bool beating)
 	link->probes--;
 }
 
-void ctiha_link_watch(struct ctiha_link *link)
+void ctiha_link_woke(struct ctiha_link *link, u64 due_ns, u64 now_ns)
 {
-	ctiha_timer_arm(&link->detect,
-			ctiha_session_deadline_ns(&link->session),
-			HRTIMER_MODE_ABS_SOFT);
+	ctiha_link_stalled(link, max(due_ns, link->awake_ns), now_ns);
+}
+
+void ctiha_link_stalled(struct ctiha_link *link, u64 since_ns, u64 now_ns)
+{
+	link->awake_ns = now_ns;
+	if (now_ns < since_ns + CTIHA_STALL_NS)
+		return;
+	ctiha_link_count(link, CTIHA_A_STAT_STALLS);
+	ctiha_session_stalled(&link->session, now_ns - since_ns);
 }
 
 static void beat_in_thread(struct kthread_work *work)
@@ -207,6 +209,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	struct ctiha_link *link = container_of(timer, struct ctiha_link, tick);
 	enum hrtimer_restart restart = HRTIMER_NORESTART;
 	struct ctiha_node *node = link->node;
+	u64 now_ns = ktime_get_ns();
 	unsigned long flags;
 
 	note_lateness(link);
@@ -215,51 +218,12 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	raw_spin_lock_irqsave(&node->lock, flags);
 	/* An ATTACH may have started it anew while it ran. */
 	if (!link->gone && !node->quiet && !hrtimer_is_queued(timer)) {
+		ctiha_link_woke(link, hrtimer_get_expires_ns(timer), now_ns);
 		forward(link);
 		restart = HRTIMER_RESTART;
 	}
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	return restart;
-}
-
-/*
- * A verdict after a stall of our own would be premature: frames may wait to be
- * received. So a late timer looks again, one softirq pass later.
- */
-static bool look_again(struct ctiha_link *link, u64 now_ns)
-{
-	u64 deadline_ns = ctiha_session_deadline_ns(&link->session);
-
-	if (now_ns < deadline_ns || now_ns - deadline_ns < LATE_NS ||
-	    link->doubted_ns == deadline_ns)
-		return false;
-	link->doubted_ns = deadline_ns;
-	hrtimer_start(&link->detect, ns_to_ktime(now_ns + LATE_NS),
-		      HRTIMER_MODE_ABS_SOFT);
-	return true;
-}
-
-static enum hrtimer_restart detect(struct hrtimer *timer)
-{
-	struct ctiha_link *link = container_of(timer, struct ctiha_link,
-					       detect);
-	struct ctiha_node *node = link->node;
-	u64 random = get_random_u64();
-	unsigned long flags;
-	u64 now_ns;
-
-	raw_spin_lock_irqsave(&node->lock, flags);
-	now_ns = ktime_get_ns();
-	if (link->gone || look_again(link, now_ns))
-		goto out;
-	if (ctiha_session_expire(&link->session, now_ns, random)) {
-		trace_ctiha_silence(link, now_ns);
-		ctiha_node_announce(node, CTIHA_CAUSE_SESSION, now_ns);
-	}
-	ctiha_link_watch(link);
-out:
-	raw_spin_unlock_irqrestore(&node->lock, flags);
-	return HRTIMER_NORESTART;
 }
 
 static int check_device(const struct net_device *dev,
@@ -331,7 +295,8 @@ static struct ctiha_link *link_alloc(struct net_device *dev)
 		return NULL;
 	link->dev = dev;
 	link->quality = alloc_percpu(struct ctiha_quality);
-	if (!link->quality || ctiha_link_spare(link)) {
+	if (!link->quality || ctiha_link_spare(link) ||
+	    ctiha_verdict_init(link)) {
 		link_free(link);
 		return NULL;
 	}
@@ -360,8 +325,6 @@ static struct ctiha_link *link_create(struct ctiha_node *node,
 	link->beat = choose_beat(dev);
 	kthread_init_work(&link->beat_work, beat_in_thread);
 	hrtimer_setup(&link->tick, tick, CLOCK_MONOTONIC, tick_mode(link));
-	hrtimer_setup(&link->detect, detect, CLOCK_MONOTONIC,
-		      HRTIMER_MODE_ABS_SOFT);
 	link->receiver.type = htons(CTIHA_ETHERTYPE);
 	link->receiver.dev = dev;
 	link->receiver.func = ctiha_link_receive;
@@ -430,7 +393,7 @@ void ctiha_link_del(struct ctiha_link *link, enum ctiha_diag diag,
 	dev_remove_pack(&link->receiver);
 	hrtimer_cancel(&link->tick);
 	kthread_cancel_work_sync(&link->beat_work);
-	hrtimer_cancel(&link->detect);
+	ctiha_verdict_exit(link);
 	netdev_put(link->dev, &link->tracker);
 	link_free(link);
 }

@@ -16,6 +16,7 @@
 
 #include "node.h"
 #include "quality.h"
+#include "verdict.h"
 #include "view.h"
 
 /* Where the tick sends: see send.c. */
@@ -50,7 +51,7 @@ struct ctiha_link_spec {
  * @beat: enum ctiha_beat
  * @tick: sends a heartbeat per interval; hard unless @beat is CTIHA_BEAT_SOFTIRQ
  * @beat_work: sends it, for CTIHA_BEAT_THREAD
- * @detect: soft; fires at the session's deadline or before
+ * @verdict: judges the peer's silence
  * @tx_lock: softirqs and processes send one at a time
  * @tx_flags: interrupts, too
  * @name: "crossover", "lan"
@@ -65,7 +66,7 @@ struct ctiha_link_spec {
  * @carrier: its device had one when last looked at
  * @told_carrier: @carrier of the last link event
  * @probes: heartbeats still to be sent ahead of the interval
- * @doubted_ns: deadline at which @detect ran late and looked twice
+ * @awake_ns: when a timer of the link last ran
  * @budget: what may be spent on check codes
  * @complaint: what the log was told of refused frames
  * @quality: counters and histograms, lockless
@@ -80,7 +81,7 @@ struct ctiha_link {
 	u8 beat;
 	struct hrtimer tick;
 	struct kthread_work beat_work;
-	struct hrtimer detect;
+	struct ctiha_verdict verdict;
 	spinlock_t tx_lock;	/* order of a link's frames */
 	unsigned long tx_flags;
 	char name[CTIHA_LINK_NAME_LEN];
@@ -95,7 +96,7 @@ struct ctiha_link {
 	bool carrier;
 	bool told_carrier;
 	u8 probes;
-	u64 doubted_ns;
+	u64 awake_ns;
 	struct ctiha_budget budget;
 	struct ctiha_complaint complaint;
 	struct ctiha_quality __percpu *quality;
@@ -193,12 +194,25 @@ void ctiha_link_tick(struct ctiha_link *link);
 void ctiha_link_probe(struct ctiha_link *link, bool beating);
 
 /**
- * ctiha_link_watch() - arm the detection of silence after a frame was heard
+ * ctiha_link_woke() - a timer of the link runs: how late?
  * @link: link
+ * @due_ns: when it should have run
+ * @now_ns: when it did
  *
- * Context: node's lock held.
+ * A stall is counted, and the peer gets the benefit of it. Context: any, node's
+ * lock held.
  */
-void ctiha_link_watch(struct ctiha_link *link);
+void ctiha_link_woke(struct ctiha_link *link, u64 due_ns, u64 now_ns);
+
+/**
+ * ctiha_link_stalled() - something of the link was late, if by CTIHA_STALL_NS
+ * @link: link
+ * @since_ns: when it should have been done
+ * @now_ns: when it was
+ *
+ * Context: any, node's lock held.
+ */
+void ctiha_link_stalled(struct ctiha_link *link, u64 since_ns, u64 now_ns);
 
 /**
  * ctiha_link_view() - copy what netlink shows of a link, but for its quality

@@ -10,6 +10,8 @@
  *   carrier, switch  which NICs have a carrier; the one to the telephone switch
  *   fence    what leaves this server while it may not act
  *   gasp     its last words
+ *   verdict  is the peer silent, or do we not listen?
+ *   sleep    suspend and hibernation
  *   device   net devices that come and go
  *   netlink, policy, message, notify  commands, their checks, replies, events
  *   damping, loss, quality   how good a link is, and what follows; trace: tracepoints
@@ -22,6 +24,7 @@
 #include "link.h"
 #include "netlink.h"
 #include "node.h"
+#include "sleep.h"
 
 static unsigned int net_id;
 
@@ -64,9 +67,12 @@ static int __init ctiha_init(void)
 	err = ctiha_watch_register();
 	if (err)
 		goto undo_device;
-	err = ctiha_gasp_register();
+	err = ctiha_sleep_register();
 	if (err)
 		goto undo_watch;
+	err = ctiha_gasp_register();
+	if (err)
+		goto undo_sleep;
 	err = genl_register_family(&ctiha_family);
 	if (err)
 		goto undo_gasp;
@@ -74,6 +80,8 @@ static int __init ctiha_init(void)
 
 undo_gasp:
 	ctiha_gasp_unregister();
+undo_sleep:
+	ctiha_sleep_unregister();
 undo_watch:
 	ctiha_watch_unregister();
 undo_device:
@@ -89,6 +97,7 @@ static void __exit ctiha_exit(void)
 	ctiha_notify_stop();
 	genl_unregister_family(&ctiha_family);
 	ctiha_gasp_unregister();
+	ctiha_sleep_unregister();
 	ctiha_watch_unregister();
 	ctiha_device_unregister();
 	unregister_pernet_subsys(&net_ops);

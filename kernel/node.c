@@ -258,19 +258,35 @@ static void lease_begin(struct ctiha_node *node,
 	node->pair = spec->pair;
 }
 
-/* On PREEMPT_RT no interrupt can send: a thread above all softirqs does. */
-static int beater_create(struct ctiha_node *node)
+static struct kthread_worker *worker_create(const char *name)
 {
-	struct kthread_worker *beater;
+	struct kthread_worker *worker = kthread_create_worker(0, "%s", name);
 
+	if (IS_ERR(worker))
+		return NULL;
+	sched_set_fifo(worker->task);
+	return worker;
+}
+
+static void workers_destroy(struct ctiha_node *node)
+{
+	if (node->beater)
+		kthread_destroy_worker(node->beater);
+	if (node->usher)
+		kthread_destroy_worker(node->usher);
+}
+
+/* On PREEMPT_RT no interrupt can send: a thread above all softirqs does. */
+static int workers_create(struct ctiha_node *node)
+{
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		return 0;
-	beater = kthread_create_worker(0, "ctiha");
-	if (IS_ERR(beater))
-		return PTR_ERR(beater);
-	sched_set_fifo(beater->task);
-	node->beater = beater;
-	return 0;
+	node->beater = worker_create("ctiha");
+	node->usher = worker_create("ctiha-usher");
+	if (node->beater && node->usher)
+		return 0;
+	workers_destroy(node);
+	return -ENOMEM;
 }
 
 static int node_create(struct net *net, const struct ctiha_node_spec *spec)
@@ -282,7 +298,7 @@ static int node_create(struct net *net, const struct ctiha_node_spec *spec)
 
 	if (!node)
 		return -ENOMEM;
-	err = beater_create(node);
+	err = workers_create(node);
 	if (err) {
 		kfree(node);
 		return err;
@@ -393,8 +409,7 @@ void ctiha_node_free(struct ctiha_node *node)
 	if (!node)
 		return;
 	WARN_ON(node->switch_nic.dev);
-	if (node->beater)
-		kthread_destroy_worker(node->beater);
+	workers_destroy(node);
 	ctiha_watch_exit(&node->watch);
 	hrtimer_cancel(&node->lease_timer);
 	ctiha_notify_exit(node);

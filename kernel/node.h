@@ -68,6 +68,7 @@ struct ctiha_face {
  * @fence: what stops frames while this server may not act
  * @switch_nic: the NIC to the telephone switch
  * @beater: SCHED_FIFO thread that sends, on PREEMPT_RT only
+ * @usher: another, which goes where frames are received, see verdict.c
  * @lease_timer: hard; fires at the end of the lease or before
  * @outbox: events to be sent
  * @links: by kind - 1; written under config and @lock, read under RCU or @lock
@@ -91,6 +92,7 @@ struct ctiha_node {
 	struct ctiha_fence fence;
 	struct ctiha_switch switch_nic;
 	struct kthread_worker *beater;
+	struct kthread_worker *usher;
 	struct hrtimer lease_timer;
 	struct ctiha_outbox outbox;
 	struct ctiha_link __rcu *links[CTIHA_LINKS];

@@ -135,7 +135,8 @@ static void hear(struct ctiha_link *link, const struct ctiha_frame *frame,
 		break;
 	}
 	ctiha_link_count(link, stat);
-	ctiha_link_watch(link);
+	WRITE_ONCE(link->verdict.cpu, smp_processor_id());
+	ctiha_verdict_watch(link);
 	ctiha_node_announce(link->node, cause, now_ns);
 }
 
