@@ -22,9 +22,16 @@ static bool has_own_locks(const struct net_device *dev)
 	return ctiha_dev_is_lltx(dev);
 }
 
+/* One without NAPI is none that netpoll, and so an interrupt, is known to work on. */
+static bool has_napi(const struct net_device *dev)
+{
+	return !list_empty(&dev->napi_list);
+}
+
 bool ctiha_transmit_from_irq(const struct net_device *dev)
 {
 	return !IS_ENABLED(CONFIG_PREEMPT_RT) && !has_own_locks(dev) &&
+	       has_napi(dev) &&
 	       !is_stacked(dev) && !(dev->priv_flags & IFF_DISABLE_NETPOLL) &&
 	       !dev->rtnl_link_ops;
 }
