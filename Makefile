@@ -33,7 +33,7 @@ include userspace/programs.mk
 include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
-.PHONY: all help module userspace install demo bench-hog check unit clean dependencies
+.PHONY: all help module userspace install demo bench-hog bench-context check unit clean dependencies
 
 all: module userspace
 
@@ -48,8 +48,10 @@ help:
 	@echo 'make check-net       network scenarios, native, packet backend'
 	@echo 'make check-vm        network scenarios with the module, in a VM'
 	@echo 'make check-pair      two virtual machines with the module: cables pulled'
+	@echo 'make check-icount    exact times, in virtual time, on three kernels'
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
+	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
 
@@ -128,3 +130,10 @@ demo:
 
 bench-hog: userspace build-test-module
 	scripts/in-netns /usr/bin/python3 selftests/bench/hog.py
+
+CONTEXT_KERNELS ?= 6.1 6.12 6.1-rt
+bench-context: userspace
+	scripts/dependencies build demo
+	@for k in $(CONTEXT_KERNELS); do $(MAKE) module \
+		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
+	/usr/bin/python3 selftests/bench/context.py $(CONTEXT_KERNELS)

@@ -48,7 +48,8 @@ $(BUILD)/fuzz/frame_seeds: selftests/fuzz/frame_seeds.c $(TESTABLE)
 
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d $(BUILD)/net/*.d)
 
-.PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm check-pair check-style fuzz
+.PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm \
+	check-pair check-icount check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
@@ -94,6 +95,15 @@ check-vm: userspace build-test-module net-programs
 
 check-pair: userspace build-test-module
 	selftests/run $(foreach r,$(PAIR_RUNS),'$(r)')
+
+# Exact times, in virtual time.
+ICOUNT_KERNELS ?= 6.1 6.12 6.1-rt
+check-icount: userspace
+	scripts/dependencies build demo
+	@for k in $(ICOUNT_KERNELS); do $(MAKE) module \
+		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
+	@for k in $(ICOUNT_KERNELS); do echo "# $$k"; \
+		selftests/icount/timing_test.py $$k || exit 1; done
 
 check-style: userspace
 	selftests/run '$(STYLE_RUNS)'

@@ -1,0 +1,265 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# How late do heartbeats, lease end and verdicts run beside a load? In one guest in
+# virtual time, with both servers in it:
+#
+#     +--- a ---+  crossover: two virtio cards, one cable  +--- b ---+
+#     | ctihad  |------------------------------------------| ctihad  |
+#     |         |------------------------------------------|         |
+#     +---------+           lan: a veth pair               +---------+
+#
+# usage: context_guest.sh SECONDS LOAD...    idle cpu hog-PRIORITY flood-PRIORITY
+# Prints "row {...}" in JSON for each load and link.
+
+seconds=$1
+shift
+trace=/sys/kernel/tracing
+interval_ns=10000000
+
+config()
+{
+	local ns=$1 node=$2
+
+	cat > "/etc/$ns.conf" <<-EOT
+	node = $node
+	pair = 7
+	name = "$ns"
+	peer-name = "peer"
+	key-file = "/etc/pair.key"
+	state-dir = "/var/lib/$ns"
+	run-dir = "/run/$ns"
+	store = "/run/$ns/store"
+	lease = "50ms"
+	promise = "57ms"
+	watch = "60s"
+	link crossover {
+		device = "cable0${ns}"
+		interval = "10ms"
+		multiplier = 3
+		address = "10.9.1.$((node + 1))"
+		peer-address = "10.9.1.$((2 - node))"
+	}
+	link lan {
+		device = "veth${ns}"
+		interval = "10ms"
+		multiplier = 3
+		address = "10.9.2.$((node + 1))"
+		peer-address = "10.9.2.$((2 - node))"
+	}
+	arbiter {
+		address = "10.9.2.10"
+	}
+	service {
+		address = "10.9.2.100/24"
+		device = "veth${ns}"
+	}
+	EOT
+}
+
+server()
+{
+	local ns=$1 node=$2 i=0 dev
+
+	config "$ns" "$node"
+	mkdir -p "/var/lib/$ns" "/run/$ns"
+	for dev in cable0$ns veth$ns; do
+		i=$((i + 1))
+		ip link set "$dev" netns "$ns"
+		ip -n "$ns" addr add "10.9.$i.$((node + 1))/24" dev "$dev"
+		ip -n "$ns" link set "$dev" up
+	done
+	ip netns exec "$ns" ctihad -c "/etc/$ns.conf" > "/run/$ns.log" 2>&1 &
+	until [ -S "/run/$ns/control.sock" ]; do sleep 0.1; done
+	ctiha -c "/run/$ns/control.sock" -j monitor > "/run/$ns.events" 2>&1 &
+}
+
+links()		# NS: its links with their counters
+{
+	ctiha -c "/run/$1/control.sock" -j -s link show
+}
+
+both_up()
+{
+	local ns
+
+	for ns in a b; do
+		[ "$(links $ns | grep -o '"state": *"up"' | wc -l)" = 2 ] || return 1
+	done
+}
+
+wait_up()
+{
+	until both_up; do sleep 0.2; done
+	sleep 0.5
+}
+
+load_start()	# LOAD SECONDS
+{
+	local priority=${1##*-} i
+
+	case $1 in
+	cpu)
+		for i in 1 2 3 4; do
+			timeout "$2" chrt -o 0 sh -c 'while :; do :; done' &
+		done ;;
+	hog-*)
+		timeout "$2" chrt -f "$priority" sh -c 'while :; do :; done' & ;;
+	flood-*)
+		# Each write is a datagram, on the card that carries heartbeats.
+		timeout "$2" chrt -f "$priority" ip netns exec b bash -c \
+			'exec 3> /dev/udp/10.9.1.1/9; while :; do echo x >&3; done 2>/dev/null' & ;;
+	esac
+}
+
+trace_start()
+{
+	echo > $trace/trace
+	echo 1 > $trace/tracing_on
+}
+
+# name, p99 and worst of a column of nanoseconds, in microseconds
+spread()
+{
+	sort -n | awk -v name="$1" '{ v[NR] = $1 }
+		END { p = int(NR * 0.99); if (p < 1) p = 1
+		      printf "\"%s_n\": %d, \"%s_p99_us\": %.1f, \"%s_max_us\": %.1f", name,
+			     NR, name, NR ? v[p] / 1000 : 0, name, NR ? v[NR] / 1000 : 0 }'
+}
+
+# lateness FUNCTION: of a timer of the module, from due to called
+lateness()
+{
+	awk -v f="function=$1" '
+		/hrtimer_start:/ && index($0, f " ") {
+			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
+			match($0, / expires=[0-9]*/); due[t] = substr($0, RSTART + 9, RLENGTH - 9) }
+		/hrtimer_expire_entry:/ && index($0, f " ") {
+			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
+			match($0, /now=[0-9]*/); if (t in due) print substr($0, RSTART + 4, RLENGTH - 4) - due[t] }
+		' $trace/trace
+}
+
+# pauses KIND: between the beats of a link, beyond the interval; both servers
+pauses()
+{
+	awk -v kind="kind=$1 *$" -v interval=$interval_ns '
+		/ beat: / && $0 ~ kind {
+			match($0, /[0-9]+\.[0-9]+: /)
+			now = substr($0, RSTART, RLENGTH - 2) * 1e9
+			match($0, /node=[0-9]/); n = substr($0, RSTART, RLENGTH)
+			if (n in last) { d = now - last[n] - interval; print d > 0 ? d : 0 }
+			last[n] = now }' $trace/trace
+}
+
+number()	# FILE NAME KEY: sum over all links of that name
+{
+	awk -v name="\"name\": *\"$2\"" -v key="\"$3\":" '
+		BEGIN { RS = "[{},\\]\\[]" }
+		$0 ~ /"name":/ { on = $0 ~ name }
+		on && index($0, key) { sub(/.*: */, ""); sum += $0 }
+		END { print sum + 0 }' "$1"
+}
+
+growth()	# LINK KEY
+{
+	echo $(($(number /tmp/after "$1" "$2") - $(number /tmp/before "$1" "$2")))
+}
+
+show_both()
+{
+	{ links a; links b; } > "$1"
+}
+
+late_timers()
+{
+	lateness tick | spread tick
+	printf ', '
+	lateness lease_timeout | spread lease
+	printf ', '
+	lateness deadline | spread deadline
+	echo '}'
+}
+
+# Both servers live: what they sent, and what they wrongly thought of each other.
+live()
+{
+	local load=$1 link
+
+	show_both /tmp/before
+	trace_start
+	load_start "$load" "$seconds"
+	sleep "$seconds"
+	echo 0 > $trace/tracing_on
+	sleep 1.5
+	show_both /tmp/after
+	for link in crossover lan; do
+		printf 'row {"load": "%s", "link": "%s", "seconds": %s, ' "$load" "$link" "$seconds"
+		for key in tx missed deferred changes stalls withheld; do
+			printf '"%s": %d, ' $key "$(growth $link $key)"
+		done
+		pauses "$([ $link = lan ] && echo 2 || echo 1)" | spread pause
+		echo '}'
+	done
+	printf 'row {"load": "%s", "link": "both", ' "$load"
+	late_timers
+}
+
+# b's end of both links dies beside the load: how long behind the deadline is a's
+# verdict?
+dead()
+{
+	local load=$1 lines
+
+	wait_up
+	lines=$(wc -l < /run/a.events)
+	trace_start
+	load_start "$load" 6
+	sleep 2
+	ip -n b link set cable0b down
+	ip -n b link set vethb down
+	sleep 4.5
+	echo 0 > $trace/tracing_on
+	ip -n b link set cable0b up
+	ip -n b link set vethb up
+	sleep 1
+	tail -n +$((lines + 1)) /run/a.events > /tmp/events
+	grep '"diag": *"silence"' /tmp/events | sed "s/^/silence $load /"
+	printf 'row {"load": "%s", "link": "dead", ' "$load"
+	late_timers
+	wait_up
+}
+
+prepare()
+{
+	local ns
+
+	mount -t tracefs tracefs $trace
+	echo mono > $trace/trace_clock
+	echo 16384 > $trace/buffer_size_kb
+	echo 'p:ctiha/beat ctiha:ctiha_frame_seal node=+5(%si):u8 kind=+4(%si):u8' \
+		> $trace/kprobe_events
+	echo 1 > $trace/events/ctiha/beat/enable
+	echo 1 > $trace/events/timer/hrtimer_start/enable
+	echo 1 > $trace/events/timer/hrtimer_expire_entry/enable
+	echo 0 > $trace/tracing_on
+	(umask 077; echo "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
+		> /etc/pair.key)
+	mkdir -p /run/netns
+	for ns in a b; do
+		ip netns add $ns
+		ip -n $ns link set lo up
+	done
+	ip link add vetha type veth peer name vethb
+	server a 0
+	server b 1
+	wait_up
+}
+
+prepare
+# What follows steers the loads, so it stands above them.
+chrt -f -p 90 $$ > /dev/null
+for load in "$@"; do
+	live "$load"
+	dead "$load"
+done
