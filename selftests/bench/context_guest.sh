@@ -148,14 +148,14 @@ pauses()
 			match($0, /[0-9]+\.[0-9]+: /)
 			now = substr($0, RSTART, RLENGTH - 2) * 1e9
 			match($0, /node=[0-9]/); n = substr($0, RSTART, RLENGTH)
-			if (n in last) { d = now - last[n] - interval; print d > 0 ? d : 0 }
+			if (n in last) { d = now - last[n] - interval; print (d > 0 ? d : 0) }
 			last[n] = now }' $trace/trace
 }
 
 number()	# FILE NAME KEY: sum over all links of that name
 {
 	awk -v name="\"name\": *\"$2\"" -v key="\"$3\":" '
-		BEGIN { RS = "[{},\\]\\[]" }
+		BEGIN { RS = "[][{},]" }
 		$0 ~ /"name":/ { on = $0 ~ name }
 		on && index($0, key) { sub(/.*: */, ""); sum += $0 }
 		END { print sum + 0 }' "$1"
