@@ -199,6 +199,14 @@ static void put_good_fence(struct fuzz *f, struct nlmsghdr *nlh)
 	mnl_attr_nest_end(nlh, nest);
 }
 
+static void put_good_switch(struct fuzz *f, struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_SWITCH);
+
+	put_field(f, nlh, CTIHA_A_SWITCH_IFINDEX, 4, below(f, 12));
+	mnl_attr_nest_end(nlh, nest);
+}
+
 /* Setting a key waits for all CPUs: seldom, or nothing else would be done. */
 static void put_good_key(struct fuzz *f, struct nlmsghdr *nlh)
 {
@@ -226,6 +234,9 @@ static void put_good(struct fuzz *f, struct nlmsghdr *nlh, u8 command)
 		break;
 	case CTIHA_CMD_LINK_ADD: case CTIHA_CMD_LINK_GET: case CTIHA_CMD_LINK_DEL:
 		put_good_link(f, nlh);
+		break;
+	case CTIHA_CMD_SWITCH_SET:
+		put_good_switch(f, nlh);
 		break;
 	case CTIHA_CMD_ATTACH:
 		put_field(f, nlh, CTIHA_A_WATCH_MS, 4, 1 + below(f, 5000));

@@ -17,12 +17,14 @@ REQUEST, ACK, DUMP = 1, 4, 0x300
 ERROR, DONE = 2, 3
 NODE_GET, NODE_SET, KEY_SET, FENCE_SET, LINK_GET, LINK_ADD, LINK_DEL, \
     PEER_GET, ATTACH, REPORT, ACTIVATE, RENEW, YIELD, LEAVE = range(1, 15)
+SWITCH_SET = 18
+A_SWITCH = 16
 A_NODE, A_PEER, A_LINK, A_EVENT, A_FENCE, A_KEY_SLOT, A_KEY, A_KEY_SEND, \
     A_WATCH_MS, A_EPOCH, A_GRANT, A_REPORT = range(1, 13)
 NAMES = {NODE_SET: "NODE_SET", KEY_SET: "KEY_SET", FENCE_SET: "FENCE_SET",
          LINK_ADD: "LINK_ADD", LINK_DEL: "LINK_DEL", ATTACH: "ATTACH",
          REPORT: "REPORT", ACTIVATE: "ACTIVATE", RENEW: "RENEW",
-         YIELD: "YIELD", LEAVE: "LEAVE"}
+         YIELD: "YIELD", LEAVE: "LEAVE", SWITCH_SET: "SWITCH_SET"}
 
 
 def attr(kind, data):
@@ -112,7 +114,7 @@ def changes(ifindex):
             (LINK_DEL, link(b"lan", 2, ifindex)), (ATTACH, u32(A_WATCH_MS, 500)),
             (REPORT, u32(A_REPORT, 1)), (ACTIVATE, u64(A_EPOCH, 1000)),
             (RENEW, u64(A_EPOCH, 1000) + u64(A_GRANT, 1)), (YIELD, b""),
-            (LEAVE, b"")]
+            (LEAVE, b""), (SWITCH_SET, nest(A_SWITCH, u32(1, ifindex)))]
 
 
 def code_of(family, command, data):
@@ -175,6 +177,8 @@ def own(family, outside):
          link(b"lan", 2, socket.if_nametoindex("v0")))
     must(family, "reaches a device outside", LINK_ADD,
          link(b"crossover", 1, int(outside)), errno.ENODEV)
+    must(family, "watches a device outside", SWITCH_SET,
+         nest(A_SWITCH, u32(1, int(outside))), errno.ENODEV)
     must(family, "may reboot the machine", FENCE_SET, nest(A_FENCE, u8(2, 1)),
          errno.EPERM)
     must(family, "cannot attach", ATTACH, u32(A_WATCH_MS, 60000))
