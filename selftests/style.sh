@@ -68,19 +68,6 @@ checkpatch_userspace()
 		--ignore FILE_PATH_CHANGES,LONG_LINE_STRING,PREFER_DEFINED_ATTRIBUTE_MACRO,PREFER_KERNEL_TYPES,STRCPY,VOLATILE,EMBEDDED_FUNCTION_NAME,LINE_SPACING,BRACES,REPEATED_WORD,SPLIT_STRING -f
 }
 
-sparse_module()
-{
-	local kdir tree
-
-	kdir=$(scripts/kernel get 6.1 | sed -n 's/^KDIR=//p')
-	tree=$(mktemp -d)
-	cp -r Kbuild kernel include "$tree"
-	make -C "$kdir" M="$tree" C=1 CF=-Wsparse-error W=1 KCFLAGS=-Werror modules
-	local result=$?
-	rm -rf "$tree"
-	return "$result"
-}
-
 # It does not see the loop macros of sys/queue.h and libmnl, so what they set
 # looks unset to it; the compilers' own warnings and the sanitizers do see it.
 run_cppcheck()
@@ -120,7 +107,7 @@ for name in sys.argv[1:]:
 echo "KTAP version 1"
 check "checkpatch --strict on the module" checkpatch_kernel
 check "checkpatch on the programs" checkpatch_userspace
-check "sparse and W=1 on the module" sparse_module
+check "sparse and W=1 on the module" selftests/lib/sparse.sh 6.1
 check "cppcheck on the programs" run_cppcheck
 check "shellcheck on the scripts" run_shellcheck
 check "manual pages have no warnings" manual_pages
