@@ -33,7 +33,8 @@ include userspace/programs.mk
 include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
-.PHONY: all help module userspace install demo bench-hog bench-context check unit clean dependencies
+.PHONY: all help module module-path userspace install demo bench-hog bench-context \
+	check unit clean dependencies
 
 all: module userspace
 
@@ -49,6 +50,8 @@ help:
 	@echo 'make check-vm        network scenarios with the module, in a VM'
 	@echo 'make check-pair      two virtual machines with the module: cables pulled'
 	@echo 'make check-icount    exact times, in virtual time, on three kernels'
+	@echo 'make check-debug     the same on a debug kernel, built once (half an hour)'
+	@echo 'make check-matrix    build and check-vm on 6.1 and 6.12, stock and PREEMPT_RT'
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
@@ -66,6 +69,10 @@ MODULE_SOURCES := Kbuild $(shell find kernel include -name '*.[ch]')
 MODULE_TREE := $(BUILD)/module/$(notdir $(patsubst %/build,%,$(KDIR)))
 
 module: $(MODULE_TREE)/ctiha.ko
+
+# Where the above leaves it.
+module-path:
+	@echo $(CURDIR)/$(MODULE_TREE)/ctiha.ko
 
 $(MODULE_TREE)/ctiha.ko: $(MODULE_SOURCES)
 	@test -n "$(KDIR)" || { echo 'No kernel headers: install linux-headers-amd64, or give KDIR=DIR'; exit 1; }

@@ -42,7 +42,8 @@ TROUBLE = re.compile(
     r"inconsistent lock state|suspicious RCU usage|INFO: rcu_|"
     r"INFO: task .* blocked|soft lockup|hard LOCKUP|unreferenced object|"
     r"kmemleak: \d+ new suspected|ODEBUG: |refcount_t: |"
-    r"unregister_netdevice: waiting|scheduling while atomic|"
+    r"unregister_netdevice: waiting|leaked reference|scheduling while atomic|"
+    r"INFO: trying to register non-static key|"
     r"stack-protector: |Call Trace:")
 
 PR_SET_PDEATHSIG = 1

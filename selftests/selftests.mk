@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests. Each prints KTAP; selftests/run shows and counts them.
+# TESTS=selftests/net/X_test.sh restricts check-vm, check-debug and check-matrix.
 
 KSELFTEST = $(shell scripts/kselftest-headers)
 
@@ -46,10 +47,18 @@ $(BUILD)/fuzz/frame_seeds: selftests/fuzz/frame_seeds.c $(TESTABLE)
 	$(Q)$(CC) $(ALL_CFLAGS) -fsanitize=address,undefined -MMD -MP -MT $@ -MF $@.d \
 		$< $(TESTABLE) $(TEST_LIBS) -o $@
 
+# Random trouble for the module: selftests/net/stress_test.sh.
+STORM_SOURCES := $(wildcard selftests/storm/*.c)
+$(BUILD)/net/storm: $(STORM_SOURCES:%.c=$(OBJ)/%.o) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ \
+		$(SHARED) $(call pkg_libs,libmnl nettle)
+
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d $(BUILD)/net/*.d)
 
 .PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm \
-	check-pair check-icount check-style fuzz
+	check-pair check-icount check-debug check-matrix check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
@@ -60,7 +69,7 @@ build-fuzz:
 	$(Q)$(MAKE) CC=clang SAN='$(FUZZ_SAN)' FLAVOUR=-fuzz fuzz-programs
 
 # Programs that the network scenarios need besides ours.
-net-programs: $(BUILD)/net/netlink_fuzz
+net-programs: $(BUILD)/net/netlink_fuzz $(BUILD)/net/storm
 
 $(BUILD)/net/%: selftests/net/%.c
 	@mkdir -p $(@D)
@@ -75,12 +84,12 @@ UNIT_RUNS := runner:selftests/lib/run_selftest.sh \
 	     $(foreach t,$(UNIT_TESTS),unit:$(BUILD)/unit/$(t))
 NET_RUNS := $(NET_TESTS:%=net:%)
 STYLE_RUNS := style:selftests/style.sh
-VM_RUNS := vm@3000:selftests/vm.sh
+VM_RUNS = vm@3000:selftests/vm.sh $(TESTS)
 PAIR_RUNS := $(patsubst %,pair@900:%,$(sort $(wildcard selftests/pair/*_test.py)))
 
 check:
 	scripts/dependencies build demo check
-	$(Q)$(MAKE) userspace build-unit build-test-module net-programs
+	$(Q)$(MAKE) userspace net-programs build-unit build-test-module
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
 		$(foreach r,$(UNIT_RUNS) $(NET_RUNS) $(VM_RUNS) $(PAIR_RUNS),'$(r)')
 
@@ -90,7 +99,7 @@ check-unit: build-unit
 check-net: userspace net-programs
 	selftests/run $(foreach r,$(NET_RUNS),'$(r)')
 
-check-vm: userspace build-test-module net-programs
+check-vm: userspace net-programs build-test-module
 	selftests/run '$(VM_RUNS)'
 
 check-pair: userspace build-test-module
@@ -104,6 +113,21 @@ check-icount: userspace
 		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
 	@for k in $(ICOUNT_KERNELS); do echo "# $$k"; \
 		selftests/icount/timing_test.py $$k || exit 1; done
+
+# The same scenarios where KASAN, lockdep, kmemleak and others look on.
+check-debug:
+	scripts/dependencies build kernel demo check
+	$(Q)$(MAKE) userspace net-programs
+	$(Q)kdir=$$(scripts/kernel get x86-debug | sed -n 's/^KDIR=//p') && \
+		$(MAKE) module KDIR="$$kdir" UBSAN_SANITIZE=y GCOV_PROFILE=y
+	selftests/run 'debug@10100:env KERNEL=x86-debug selftests/vm.sh $(TESTS)'
+
+# What the module has to build for and run on.
+KERNELS ?= 6.1 6.1-rt 6.12 6.12-rt
+check-matrix:
+	scripts/dependencies build demo check
+	$(Q)$(MAKE) userspace net-programs
+	KERNELS='$(KERNELS)' selftests/matrix.sh $(TESTS)
 
 check-style: userspace
 	selftests/run '$(STYLE_RUNS)'

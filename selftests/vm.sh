@@ -3,24 +3,42 @@
 #
 # The network scenarios with the kernel module, in one virtme-ng guest. The
 # scenarios are those of the native run; only the heartbeats are the module's.
+# After each program the kernel's log has to be clean.
+#
+# usage: selftests/vm.sh [TEST.sh]...	(default: all of selftests/net/)
+# KERNEL  version for scripts/kernel (6.1); x86-debug: with all that finds bugs
+# LIMIT   seconds for everything
 
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 
+[ $# -gt 0 ] || set -- selftests/net/*_test.sh
 kernel=${KERNEL:-6.1}
 kdir=$(scripts/kernel get "$kernel" | sed -n 's/^KDIR=//p')
-module=$PWD/build/module/${kdir##*/}/ctiha.ko
-[ -f "$module" ] || { echo "# $module is missing: run make build-test-module"; exit 1; }
+module=$(make -s module-path KDIR="$kdir")
+[ -f "$module" ] || { echo "# $module is missing: run make module KDIR=$kdir"; exit 1; }
+trouble=$(cd scripts && /usr/bin/python3 -B -c \
+	'import vmlib; print(vmlib.TROUBLE.pattern)')
+
+# An emulated guest is ten times slower than the host, and stalls with it; the
+# debug kernel is several times slower still.
+times=(PATIENCE=90 INTERVAL=100ms MULTIPLIER=8 LEASE=2s PROMISE=2300ms
+	ARBITER_TIMEOUT=1500ms WATCH=2s)
+limit=2900 each=1500 append=log_buf_len=4M
+if [ "$kernel" = x86-debug ]; then
+	times=(PATIENCE=300 INTERVAL=250ms MULTIPLIER=12 LEASE=6s PROMISE=7s
+		ARBITER_TIMEOUT=4s WATCH=6s STATE_WAIT=6s)
+	limit=10000 each=4000 append+=' kasan_multi_shot'
+fi
 
 runs=()
-for test in selftests/net/*_test.sh; do
-	runs+=("net:$test")
+for test in "$@"; do
+	name=${test##*/}
+	runs+=("net:$test" "log:selftests/lib/kernel_log.sh ${name%.sh}")
 done
 
-# An emulated guest is ten times slower than the host, and stalls with it.
 # shellcheck disable=SC2016 # for the guest's shell
-exec scripts/vng-run -k "$kernel" -t "${LIMIT:-2900}" -w build -- \
-	env BACKEND=module MODULE="$module" PATIENCE=90 \
-	INTERVAL=100ms MULTIPLIER=8 LEASE=2s PROMISE=2300ms ARBITER_TIMEOUT=1500ms WATCH=2s \
-	bash -c 'insmod "$MODULE" && exec selftests/run --ktap -t 1500 "$@"' \
-	vm "${runs[@]}"
+exec scripts/vng-run -k "$kernel" -t "${LIMIT:-$limit}" -w build -a "$append" -- \
+	env BACKEND=module MODULE="$module" KERNEL_TROUBLE="$trouble" "${times[@]}" \
+	bash -c 'limit=$1; shift; insmod "$MODULE" &&
+		exec selftests/run --ktap -t "$limit" "$@"' vm "$each" "${runs[@]}"
