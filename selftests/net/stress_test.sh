@@ -51,14 +51,17 @@ storm_begin()
 	done
 }
 
-# Those that are asked to end tell what they did; some are killed.
+# Those that are asked to end tell what they did; one is killed.
 storm_end()
 {
 	local name
 
 	end "storm-commands-s-$STRESS_SEED" KILL
 	for name in "${!PID[@]}"; do
-		[[ $name != storm-* ]] || end "$name" TERM
+		[[ $name != storm-* ]] || kill -TERM "${PID[$name]}"
+	done
+	for name in "${!PID[@]}"; do
+		[[ $name != storm-* ]] || end "$name"
 	done
 	cat "$WORK"/storm-*.log > "$DEEDS"
 }

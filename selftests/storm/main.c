@@ -33,14 +33,14 @@ static const char *const deeds[DEEDS] = {
 	[FLOODED] = "flooded", [SPACE_ENDED] = "space-ended",
 };
 
-/* pause_ms: between two rounds, at most */
+/* pause_ms: between two rounds, at most; daemons hold the module, so let it go for long */
 static const struct kind {
 	const char *name;
 	bool (*round)(struct storm *storm);
 	u32 pause_ms;
 } kinds[] = {
 	{ "commands", storm_commands, 10 },
-	{ "daemon", storm_daemon, 60 },
+	{ "daemon", storm_daemon, 300 },
 	{ "monitor", storm_monitor, 20 },
 	{ "devices", storm_devices, 60 },
 	{ "junk", storm_junk, 20 },
