@@ -7,6 +7,7 @@
 #
 # usage: selftests/vm.sh [TEST.sh]...	(default: all of selftests/net/)
 # KERNEL  version for scripts/kernel (6.1); x86-debug: with all that finds bugs
+# MODULE  another ctiha.ko
 # LIMIT   seconds for everything
 
 set -euo pipefail
@@ -15,7 +16,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 [ $# -gt 0 ] || set -- selftests/net/*_test.sh
 kernel=${KERNEL:-6.1}
 kdir=$(scripts/kernel get "$kernel" | sed -n 's/^KDIR=//p')
-module=$(make -s module-path KDIR="$kdir")
+module=${MODULE:-$(make -s module-path KDIR="$kdir")}
 [ -f "$module" ] || { echo "# $module is missing: run make module KDIR=$kdir"; exit 1; }
 trouble=$(cd scripts && /usr/bin/python3 -B -c \
 	'import vmlib; print(vmlib.TROUBLE.pattern)')
