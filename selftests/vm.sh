@@ -9,6 +9,7 @@
 # KERNEL  version for scripts/kernel (6.1); x86-debug: with all that finds bugs
 # MODULE  another ctiha.ko
 # LIMIT   seconds for everything
+# STRESS_SECONDS, STRESS_ROUNDS, STRESS_SEED	see selftests/net/stress_test.sh
 
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -31,6 +32,10 @@ if [ "$kernel" = x86-debug ]; then
 		ARBITER_TIMEOUT=4s WATCH=6s STATE_WAIT=6s)
 	limit=10000 each=4000 append+=' kasan_multi_shot'
 fi
+
+for name in STRESS_SECONDS STRESS_ROUNDS STRESS_SEED; do
+	[ -z "${!name:-}" ] || times+=("$name=${!name}")
+done
 
 runs=()
 for test in "$@"; do
