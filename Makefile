@@ -52,6 +52,8 @@ help:
 	@echo 'make check-icount    exact times, in virtual time, on three kernels'
 	@echo 'make check-debug     the same on a debug kernel, built once (half an hour)'
 	@echo 'make check-matrix    build and check-vm on 6.1 and 6.12, stock and PREEMPT_RT'
+	@echo 'make check-uml       the module in virtual time: exact timing, a hostile hour,'
+	@echo '                     failing allocations, coverage (builds a kernel once)'
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'

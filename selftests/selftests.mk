@@ -142,3 +142,40 @@ fuzz: build-fuzz
 		$(BUILD)/fuzz/$$target -max_total_time=$(SECONDS) -print_final_stats=1 \
 			$(BUILD)/corpus/$$target || exit 1; \
 	done
+
+# ---- user-mode Linux ------------------------------------------------------
+
+UML_TESTS := $(patsubst selftests/uml/%.c,%,$(wildcard selftests/uml/*_test.c))
+UML_COMMON := $(addprefix selftests/uml/,bed.c capture.c chaos.c)
+
+UML_LIBS = $(call pkg_libs,libmnl nettle)
+
+$(BUILD)/uml/%_test: selftests/uml/%_test.c $(UML_COMMON:%.c=$(OBJ)/%.o) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-unused-parameter -Wno-missing-prototypes \
+		-isystem $(KSELFTEST) -MMD -MP -MT $@ -MF $@.d $< \
+		$(filter %.o,$^) $(SHARED) $(UML_LIBS) -o $@
+
+$(BUILD)/uml/getrandom.so: selftests/uml/getrandom.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -Wall -Wextra -Werror -fPIC -shared $< -o $@
+
+.SECONDARY: $(UML_COMMON:%.c=$(OBJ)/%.o)
+-include $(wildcard $(BUILD)/uml/*.d)
+
+# The module counts its own lines, and checks itself for undefined behaviour.
+.PHONY: uml-programs build-uml check-uml
+uml-programs: $(UML_TESTS:%=$(BUILD)/uml/%) $(BUILD)/uml/getrandom.so
+build-uml: uml-programs
+	$(Q)$(MAKE) module ARCH=um GCOV_PROFILE=y UBSAN_SANITIZE=y \
+		KDIR="$$(scripts/build-kernel get um | sed -n 's/^KDIR=//p')"
+
+UML_RUNS := 'uml@960:selftests/uml/run build/uml/timing_test' \
+	    'uml@960:selftests/uml/run build/uml/fault_test' \
+	    'uml@3600:selftests/uml/repeat'
+check-uml:
+	scripts/dependencies build demo kernel
+	$(Q)$(MAKE) build-uml
+	selftests/run -o $(BUILD)/check-uml.log $(UML_RUNS)
+	selftests/uml/coverage
