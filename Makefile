@@ -34,7 +34,7 @@ include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
 .PHONY: all help module module-path userspace install demo bench-hog bench-context \
-	check unit clean dependencies
+	bench-detect check unit clean dependencies
 
 all: module userspace
 
@@ -57,6 +57,7 @@ help:
 	@echo 'make check-style     checkpatch, sparse, cppcheck, shellcheck, W=1'
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
+	@echo 'make bench-detect    detection and false failovers, beside keepalived, FRR, corosync'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
 
@@ -146,3 +147,15 @@ bench-context: userspace
 	@for k in $(CONTEXT_KERNELS); do $(MAKE) module \
 		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
 	/usr/bin/python3 selftests/bench/context.py $(CONTEXT_KERNELS)
+
+# BENCH='--quick --system bfdd --load idle' for a part of it.
+BENCH_PROGRAMS := $(BUILD)/bench/observe $(BUILD)/bench/flood
+bench-detect:
+	scripts/dependencies build demo
+	$(Q)$(MAKE) userspace build-test-module $(BENCH_PROGRAMS)
+	/usr/bin/python3 selftests/bench/detect.py $(BENCH)
+
+$(BUILD)/bench/%: selftests/bench/detect/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $< $(call pkg_libs,libmnl) -o $@
