@@ -315,6 +315,8 @@ class Vm:
             # The emulated TSC is the host's clock; the watchdog that compares
             # it with the emulated HPET only ever raises false alarms.
             words.append("tsc=reliable")
+            # On a busy host no tick comes while the kernel looks for one.
+            words.append("no_timer_check")
         words += [f"ctiha.nic={nic.guest_name},{nic.mac}"
                   for nic in self.nics if nic.guest_name]
         return " ".join(words + [self.append]).strip()

@@ -133,9 +133,17 @@ class Server:
             self._answers = None
         return self.vm.kill()
 
+    def order(self, command):
+        """Has a command run in the machine, which may not survive it."""
+        self._answers.write(command.encode() + b"\n")
+
     def run(self, command):
         """Runs a command in the machine; its output."""
-        self._answers.write(command.encode() + b"\n")
+        self.order(command)
+        return self.answer(command)
+
+    def answer(self, command="an order"):
+        """The output of the command that was ordered last."""
         output = []
         while True:
             line = self._answers.readline().decode("utf-8", "replace")
