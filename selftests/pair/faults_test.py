@@ -26,7 +26,7 @@ import vmlib  # noqa: E402  (found by pair)
 MS = 1e6
 SERVICE = socket.inet_aton(pairlib.SERVICE)
 SO_TIMESTAMPNS = 35
-LIMIT = 120
+LIMIT = 120	# seconds; a busy host boots a machine in more
 
 # The last second of a dying machine is for what it has just sent.
 PANIC = "panic=1"
@@ -74,7 +74,7 @@ class Bed:
             server.start()
         self.pair.start_arbiter()
         for server in self.pair.servers:
-            server.ready()
+            server.ready(300)
         self.pair.native("caller", "ping", "-q", "-i", "0.02", pairlib.SERVICE,
                          stdout=-3, stderr=-3)
 
@@ -88,7 +88,7 @@ class Bed:
     def restart(self, server):
         server.kill()
         server.start()
-        server.ready()
+        server.ready(300)
         self.whole()
 
     def serves(self, server):
@@ -251,7 +251,7 @@ def run_tests(bed, tests):
             for server in bed.pair.servers:
                 if not server.vm.running():
                     server.start()
-                    server.ready()
+                    server.ready(300)
         else:
             print(f"ok {number} {test.__name__}", flush=True)
     return failed
