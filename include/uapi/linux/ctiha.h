@@ -66,18 +66,18 @@
  * anyone can take its place. When the lease runs out the module leaves the
  * active role, whatever userspace does.
  *
- * A server that is about to end (panic, oops, reboot, halt, power off, unload of
- * the module) gasps: one frame on each link carries such a vote, and its last
- * words. The peer need not wait for silence; that vote lasts no longer than
- * any other. Nothing depends on it: a gasp may be lost. Whoever has gasped does
- * nothing more: ATTACH is refused (ESHUTDOWN) until the module is loaded anew.
- *
  * A server that leaves office on purpose votes for its peer's next epoch in
  * the next heartbeat; the peer may act at once, without waiting for silence.
  * It does so when told (YIELD), when the daemon dies (its socket closes, or
  * it does not call in time), and when the daemon leaves cleanly (LEAVE). A
  * LEAVE vote does not expire: its receiver may serve alone until it hears its
  * peer again.
+ *
+ * A server that is about to end (panic, oops, reboot, halt, power off, unload of
+ * the module) gasps: one frame on each link carries the same vote, and its last
+ * words. The peer need not wait for silence; that vote lasts no longer than
+ * any other. Nothing depends on it: a gasp may be lost. Whoever has gasped does
+ * nothing more: ATTACH is refused (ESHUTDOWN) until the module is loaded anew.
  *
  * NETLINK
  *
