@@ -41,7 +41,7 @@ heartbeats()
 {
 	sees 'ctiha_frame_sent: node=0 link=crossover heartbeat seq=' &&
 		sees 'ctiha_frame_heard: node=1 link=crossover heartbeat bound seq=' &&
-		sees 'ctiha_frame_heard: node=1 link=lan heartbeat unbound seq=' &&
+		sees 'ctiha_frame_heard: node=[01] link=lan heartbeat unbound seq=' &&
 		sees 'ctiha_daemon_attach: node=0 portid=' &&
 		sees 'ctiha_session: node=0 link=lan init -> up ' &&
 		sees 'ctiha_lease_activate: node=0 epoch=[0-9]+ .* err=0' &&
@@ -84,8 +84,11 @@ s.send(b"\xff" * 6 + b"\x02\0\0\0\0\1" + b"\x88\xb5" + b"\x01" + b"\0" * 103)'
 recipe()
 {
 	command -v trace-cmd > /dev/null || { echo "# SKIP no trace-cmd"; return 0; }
-	(cd "$WORK" && trace-cmd record -q -e ctiha sleep 2 > /dev/null &&
-		trace-cmd report 2>/dev/null | grep -q 'ctiha_frame_heard: *node=')
+	(cd "$WORK" && trace-cmd record -q -e ctiha sleep 2 > record.log 2>&1) ||
+		{ sed 's/^/# /' "$WORK/record.log"; return 1; }
+	trace-cmd report -i "$WORK/trace.dat" > "$WORK/report" 2> "$WORK/record.log"
+	grep -q 'ctiha_frame_heard: *node=' "$WORK/report" ||
+		{ head -n 5 "$WORK/record.log" "$WORK/report" | sed 's/^/# /'; return 1; }
 }
 
 # quality SERVER FILTER: of the crossover
