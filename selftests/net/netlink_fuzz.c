@@ -162,6 +162,14 @@ static void put_name(struct fuzz *f, struct nlmsghdr *nlh)
 						below(f, 2)]);
 }
 
+static void put_good_name(struct fuzz *f, struct nlmsghdr *nlh)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
+
+	put_name(f, nlh);
+	mnl_attr_nest_end(nlh, nest);
+}
+
 static void put_good_link(struct fuzz *f, struct nlmsghdr *nlh)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, CTIHA_A_LINK);
@@ -232,8 +240,12 @@ static void put_good(struct fuzz *f, struct nlmsghdr *nlh, u8 command)
 	case CTIHA_CMD_FENCE_SET:
 		put_good_fence(f, nlh);
 		break;
-	case CTIHA_CMD_LINK_ADD: case CTIHA_CMD_LINK_GET: case CTIHA_CMD_LINK_DEL:
+	case CTIHA_CMD_LINK_ADD:
 		put_good_link(f, nlh);
+		break;
+	case CTIHA_CMD_LINK_GET:
+	case CTIHA_CMD_LINK_DEL:
+		put_good_name(f, nlh);
 		break;
 	case CTIHA_CMD_SWITCH_SET:
 		put_good_switch(f, nlh);
