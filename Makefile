@@ -49,7 +49,6 @@ help:
 	@echo 'make check-net       network scenarios, native, packet backend'
 	@echo 'make check-vm        network scenarios with the module, in a VM'
 	@echo 'make check-pair      two virtual machines: cables pulled, panic, reboot, pauses'
-	@echo 'make check-icount    exact times, in virtual time, on three kernels'
 	@echo 'make check-debug     the same on a debug kernel, built once (half an hour)'
 	@echo 'make check-matrix    build and check-vm on 6.1 and 6.12, stock and PREEMPT_RT'
 	@echo 'make check-uml       the module in virtual time: exact timing, a hostile hour,'

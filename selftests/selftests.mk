@@ -58,7 +58,7 @@ $(BUILD)/net/storm: $(STORM_SOURCES:%.c=$(OBJ)/%.o) $(SHARED)
 -include $(wildcard $(BUILD)/unit/*.d $(BUILD)/fuzz/*.d $(BUILD)/net/*.d)
 
 .PHONY: unit-programs fuzz-programs net-programs check check-unit check-net check-vm \
-	check-pair check-icount check-debug check-matrix check-style fuzz
+	check-pair check-debug check-matrix check-style fuzz
 unit-programs: $(UNIT_TESTS:%=$(BUILD)/unit/%)
 fuzz-programs: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) $(BUILD)/fuzz/frame_seeds
 
@@ -105,15 +105,6 @@ check-vm: userspace net-programs build-test-module
 
 check-pair: userspace build-test-module
 	selftests/run $(foreach r,$(PAIR_RUNS),'$(r)')
-
-# Exact times, in virtual time.
-ICOUNT_KERNELS ?= 6.1 6.12 6.1-rt
-check-icount: userspace
-	scripts/dependencies build demo
-	@for k in $(ICOUNT_KERNELS); do $(MAKE) module \
-		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
-	@for k in $(ICOUNT_KERNELS); do echo "# $$k"; \
-		selftests/icount/timing_test.py $$k || exit 1; done
 
 # The same scenarios where KASAN, lockdep, kmemleak and others look on.
 check-debug:

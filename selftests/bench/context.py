@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How late heartbeats, lease end and verdicts run beside loads, kernel by kernel, in
+"""How late heartbeats and verdicts run beside loads, kernel by kernel, in
 virtual time. Run by `make bench-context`; writes build/bench-context.json.
 See context_guest.sh for the bed.
 """

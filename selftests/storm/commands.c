@@ -16,7 +16,8 @@
 #include "storm.h"
 
 #define PAIR		7
-#define LEASE_NS	(300 * 1000000ULL)
+/* Promises are twice as long: short, or nobody could ever act in this storm. */
+#define LEASE_NS	(30 * 1000000ULL)
 #define REQUESTS	20
 
 static const char *const names[] = { "crossover", "lan" };
@@ -193,6 +194,8 @@ static int act(struct storm *storm, struct genl *genl, u8 command,
 	if (genl_request_node(genl, &node, &seq))
 		return -ENOENT;
 	epoch = node.epoch;
+	if (command == CTIHA_CMD_ACTIVATE && epoch < node.vote_epoch)
+		epoch = node.vote_epoch;
 	if (command == CTIHA_CMD_ACTIVATE)
 		epoch += epoch % 2 == (u64)storm->number ? 2 : 1;
 	nlh = genl_begin(genl, command);
