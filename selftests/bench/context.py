@@ -60,7 +60,7 @@ def rows_of(version, lines):
         elif word == "silence":
             load, _, text = rest.partition(" ")
             event = json.loads(text)
-            yield {"kernel": version, "load": load, "link": event["name"],
+            yield {"kernel": version, "load": load, "link": event["link"]["name"],
                    "verdict_us": round(behind_deadline_us(event), 1)}
 
 
