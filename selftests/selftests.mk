@@ -85,13 +85,17 @@ UNIT_RUNS := runner:selftests/lib/run_selftest.sh \
 NET_RUNS := $(NET_TESTS:%=net:%)
 STYLE_RUNS := style:selftests/style.sh
 VM_RUNS = vm@3000:selftests/vm.sh $(TESTS)
+# make check leaves out what takes minutes and is either pure code that ran natively,
+# or a storm that has its place in check-debug.
+LONG_TESTS := $(addprefix selftests/net/,keys_test.sh oneway_test.sh stress_test.sh)
+VM_CHECK = vm@3000:selftests/vm.sh $(or $(TESTS),$(filter-out $(LONG_TESTS),$(NET_TESTS)))
 PAIR_RUNS := $(patsubst %,pair@900:%,$(sort $(wildcard selftests/pair/*_test.py)))
 
 check:
 	scripts/dependencies build demo check
 	$(Q)$(MAKE) userspace net-programs build-unit build-test-module
 	selftests/run -o $(BUILD)/check.log '$(STYLE_RUNS)' \
-		$(foreach r,$(UNIT_RUNS) $(NET_RUNS),'$(r)') '$(VM_RUNS)' \
+		$(foreach r,$(UNIT_RUNS) $(NET_RUNS),'$(r)') '$(VM_CHECK)' \
 		'pair@900:selftests/pair/carrier_test.py'
 
 check-unit: build-unit
