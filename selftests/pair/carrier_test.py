@@ -140,10 +140,7 @@ def run_tests(pair):
 
 
 def main():
-    if "--inside" not in sys.argv:
-        vmlib.kernel()  # there is no network inside
-        inside = os.path.join(vmlib.HERE, "in-netns")
-        os.execv(inside, [inside, sys.executable, __file__, "--inside"])
+    pairlib.run_inside()
     print(f"TAP version 13\n1..{len(TESTS)}", flush=True)
     with vmlib.RunDir(os.environ.get("KEEP")) as rundir:
         try:

@@ -258,6 +258,7 @@ def run_tests(bed, tests):
 
 
 def main():
+    pairlib.run_inside()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", help="folder to keep logs in")
     parser.add_argument("names", nargs="*", help="scenarios, all if none is named")

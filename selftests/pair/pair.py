@@ -78,6 +78,19 @@ class PairError(Exception):
     """Something did not happen; the message says what, and where to look."""
 
 
+def run_inside():
+    """Runs this program anew in a network namespace of its own, unless it is in one.
+
+    The kernel is fetched before: there is no network inside.
+    """
+    if os.environ.get("CTIHA_INSIDE"):
+        return
+    vmlib.kernel()
+    inside = os.path.join(TOP, "scripts", "in-netns")
+    os.execve(inside, [inside, sys.executable, *sys.argv],
+              dict(os.environ, CTIHA_INSIDE="1"))
+
+
 def read_lines(path):
     """The JSON lines of a file; a last line still being written is left out."""
     try:
