@@ -184,10 +184,10 @@ static void beat(struct ctiha_link *link)
 	}
 }
 
-static void note_lateness(struct ctiha_link *link)
+static void note_lateness(struct ctiha_link *link, u64 now_ns)
 {
 	ctiha_quality_note(link->quality, CTIHA_QUALITY_LATENESS,
-			   ktime_get_ns() - hrtimer_get_expires_ns(&link->tick));
+			   now_ns - hrtimer_get_expires_ns(&link->tick));
 }
 
 static void forward(struct ctiha_link *link)
@@ -212,7 +212,7 @@ static enum hrtimer_restart tick(struct hrtimer *timer)
 	u64 now_ns = ktime_get_ns();
 	unsigned long flags;
 
-	note_lateness(link);
+	note_lateness(link, now_ns);
 	ctiha_carrier_tick(link);
 	beat(link);
 	raw_spin_lock_irqsave(&node->lock, flags);
