@@ -30,6 +30,7 @@ static u8 touch(const void *data, size_t len)
 static void read_all(const struct packet *p)
 {
 	struct packet_report report;
+	struct packet_partial partial;
 	struct packet_cursor cursor;
 	struct packet_hello hello;
 	struct store_record r;
@@ -39,6 +40,7 @@ static void read_all(const struct packet *p)
 	u32 count;
 
 	packet_read_report(p, &report);
+	packet_read_partial(p, &partial);
 	packet_read_hello(p, &hello);
 	if (packet_read_records(p, &first, &count, &cursor))
 		return;

@@ -415,7 +415,7 @@ TEST_F(packet, reports_and_hellos_come_back)
 		.state = { 1, 2, 3, { 4, U64_MAX } }, .stamp = 5,
 		.transfers = 6, .synced = PACKET_AS_BEFORE,
 	};
-	const struct packet_hello hello = { "0123456789abcde", 1 };
+	const struct packet_hello hello = { "0123456789abcde", 1, 6 };
 	struct packet_report r;
 	struct packet_hello h;
 	struct packet p;
@@ -441,7 +441,46 @@ TEST_F(packet, reports_and_hellos_come_back)
 	ASSERT_EQ(0, packet_read_hello(&p, &h));
 	EXPECT_EQ(0, memcmp(hello.nonce, h.nonce, PACKET_NONCE_LEN));
 	EXPECT_EQ(1, h.welcome);
+	EXPECT_EQ(6, h.features);
 	EXPECT_EQ(-EPROTO, packet_read_report(&p, &r));
+}
+
+TEST_F(packet, place_in_a_snapshot_comes_back)
+{
+	struct packet_partial partial = {
+		.state = { 1, 2, 3, { 4, U64_MAX } }, .received = 2,
+		.content = 7, .key_len = SYNC_KEY_MAX,
+	};
+	struct packet_partial got;
+	struct packet p;
+
+	memset(partial.key, 'k', sizeof(partial.key));
+	packet_write_partial(self->raw, &partial);
+	seal(self, PACKET_PARTIAL_LEN);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	ASSERT_EQ(0, packet_read_partial(&p, &got));
+	EXPECT_TRUE(store_states_equal(&partial.state, &got.state));
+	EXPECT_EQ(2, got.received);
+	EXPECT_EQ(7, got.content);
+	EXPECT_EQ(SYNC_KEY_MAX, got.key_len);
+	EXPECT_EQ(0, memcmp(partial.key, got.key, SYNC_KEY_MAX));
+
+	self->raw[50] = SYNC_KEY_MAX + 1;
+	seal(self, PACKET_PARTIAL_LEN);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_partial(&p, &got));
+	self->raw[50] = 0;
+	seal(self, PACKET_PARTIAL_LEN);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_partial(&p, &got));
+	partial.received = 0;
+	packet_write_partial(self->raw, &partial);
+	seal(self, PACKET_PARTIAL_LEN);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_partial(&p, &got));
+	seal(self, PACKET_REPORT_LEN);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_partial(&p, &got));
 }
 
 TEST_HARNESS_MAIN

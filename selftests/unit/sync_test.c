@@ -882,6 +882,174 @@ TEST_F(sync, half_a_snapshot_never_shows)
 	EXPECT_TRUE(holds(&self->b, "new 1", NULL));
 }
 
+/*
+ * 5000 records on A; the transfer of them comes to a stop in the middle, with the
+ * proxy still holding the line. All of it goes over the crossover.
+ */
+static bool half_way(bed *t)
+{
+	if (!only_crossover(t) || !prefill(t, 5000))
+		return false;
+	t->proxy.hold_next = 4000;
+	sync_follow(t->b.sync, 2);
+	sync_activate(t->a.sync, 2);
+	links(t, true, false);
+	run(t, 300, NULL);
+	t->proxy.hold_next = 0;
+	return status(&t->b).state == SYNC_TRANSFER &&
+	       status(&t->b).transfer_done > 500 &&
+	       status(&t->b).transfer_done < 4500;
+}
+
+static bool standby_waits(bed *t)
+{
+	return status(&t->b).state == SYNC_WAITING;
+}
+
+TEST_F(sync, broken_transfer_goes_on_where_it_was)
+{
+	u64 passed;
+
+	ASSERT_TRUE(half_way(self));
+	passed = self->proxy.lanes[0].passed;
+	EXPECT_LT(4000, passed);
+	/* Changes in what was received, and in what was not. */
+	ASSERT_EQ(0, put(self, 1, "before 0", "changed"));
+	ASSERT_EQ(0, put(self, 1, "before 1", NULL));
+	ASSERT_EQ(0, put(self, 1, "before 998", NULL));
+	ASSERT_EQ(0, put(self, 1, "before 999", "changed"));
+	ASSERT_EQ(0, put(self, 1, "aaa", "new in front"));
+	ASSERT_EQ(0, put(self, 1, "zzz", "new behind"));
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, 1000, standby_waits));
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_EQ(0, status(&self->a).diverged);
+	EXPECT_EQ(5000, status(&self->b).records);
+	EXPECT_TRUE(holds(&self->b, "before 0", "changed"));
+	EXPECT_TRUE(holds(&self->b, "before 1", NULL));
+	EXPECT_TRUE(holds(&self->b, "before 2", "value of before, 2"));
+	EXPECT_TRUE(holds(&self->b, "before 998", NULL));
+	EXPECT_TRUE(holds(&self->b, "before 999", "changed"));
+	EXPECT_TRUE(holds(&self->b, "aaa", "new in front"));
+	EXPECT_TRUE(holds(&self->b, "zzz", "new behind"));
+	EXPECT_EQ(NULL, self->a.sync->snapshot.reader);
+}
+
+TEST_F(sync, broken_transfer_goes_on_again_and_again)
+{
+	u64 before = 0, done;
+	int breaks = 0;
+
+	ASSERT_TRUE(half_way(self));
+	self->proxy.hold_next = 3000;
+	while (!identical(self)) {
+		done = status(&self->b).transfer_done;
+		proxy_cut(&self->proxy);
+		ASSERT_TRUE(run(self, 1000, standby_waits));
+		EXPECT_LT(before, done);
+		before = done;
+		ASSERT_GT(20, ++breaks);
+		run(self, 400, identical);
+	}
+	EXPECT_LT(1, breaks);
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(5000, status(&self->b).records);
+}
+
+/* A stalls, loses its role, and has it again with nobody's writes in between. */
+TEST_F(sync, transfer_goes_on_after_office_was_lost_and_regained)
+{
+	ASSERT_TRUE(half_way(self));
+	sync_follow(self->a.sync, 2);
+	ASSERT_TRUE(run(self, 1000, standby_waits));
+	sync_follow(self->b.sync, 4);
+	sync_activate(self->a.sync, 4);
+	ASSERT_EQ(0, put(self, 1, "later", "v"));
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_EQ(5001, status(&self->b).records);
+}
+
+static bool b_is_acked(bed *t)
+{
+	return t->b.acks[SYNC_ACK_STANDBY];
+}
+
+TEST_F(sync, office_lost_and_regained_needs_no_transfer)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 100));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	links(self, false, false);
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put_many(self, "alone", 10));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	sync_follow(self->a.sync, 2);
+	sync_activate(self->a.sync, 4);
+	ASSERT_EQ(0, put_many(self, "again", 10));
+	ASSERT_TRUE(run(self, 1000, all_acked));
+	links(self, true, true);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(120, status(&self->b).records);
+	EXPECT_EQ(4, status(&self->b).epoch);
+	/* Another active's records in between: what it had led elsewhere. */
+	sync_follow(self->a.sync, 5);
+	sync_activate(self->b.sync, 5);
+	ASSERT_TRUE(run(self, 3000, identical));
+	ASSERT_EQ(0, sync_write(self->b.sync, 1, "b", 1, "b", 1, 1));
+	ASSERT_TRUE(run(self, 1000, b_is_acked));
+	sync_follow(self->b.sync, 6);
+	sync_activate(self->a.sync, 6);
+	EXPECT_EQ(121, self->a.sync->backlog.base.position);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_TRUE(holds(&self->a, "b", "b"));
+}
+
+TEST_F(sync, snapshot_is_kept_for_a_while_only)
+{
+	ASSERT_TRUE(half_way(self));
+	links(self, false, false);
+	proxy_cut(&self->proxy);
+	run(self, 4 * PATIENCE_MS, NULL);
+	EXPECT_NE(NULL, self->a.sync->snapshot.reader);
+	run(self, 2 * PATIENCE_MS, NULL);
+	EXPECT_EQ(NULL, self->a.sync->snapshot.reader);
+	links(self, true, false);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(2, status(&self->a).resyncs);
+	EXPECT_EQ(5000, status(&self->b).records);
+}
+
+TEST_F(sync, takeover_forgets_half_a_snapshot)
+{
+	ASSERT_TRUE(half_way(self));
+	links(self, false, false);
+	proxy_cut(&self->proxy);
+	sync_activate(self->b.sync, 3);
+	sync_follow(self->b.sync, 4);
+	sync_activate(self->a.sync, 4);
+	links(self, true, false);
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(2, status(&self->a).resyncs);
+}
+
+/* An earlier version on either side: all is sent anew, and that is all. */
+TEST_F(sync, earlier_version_gets_a_broken_transfer_anew)
+{
+	ASSERT_TRUE(half_way(self));
+	self->b.sync->shared.features = 0;
+	self->a.sync->shared.features = 0;
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, 1000, standby_waits));
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(2, status(&self->a).resyncs);
+	EXPECT_EQ(5000, status(&self->b).records);
+}
+
 TEST_F(sync, other_key_is_kept_out)
 {
 	sync_close(self->b.sync);

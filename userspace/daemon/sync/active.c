@@ -49,8 +49,9 @@
  *    failures. The application knows which writes these were.
  *
  *  - In sync -> Joining: the standby came back with another state than it had
- *    acknowledged (it was restarted empty, so it does not believe), or it
- *    diverged, which it sees as well as we do, in the keepalive before.
+ *    acknowledged (it was restarted empty, or a snapshot it received broke off,
+ *    so it does not believe), or it diverged, which it sees as well as we do, in
+ *    the keepalive before.
  *
  * A STANDBY acknowledgement needs no lease: the standby has committed the write
  * before it could take over, whoever is active now.
@@ -77,26 +78,40 @@ static void drop_connection(struct sync *s)
 {
 	struct active *a = &s->active;
 
-	stream_stop(s);
 	connection_close(a->connection);
 	a->connection = NULL;
+	stream_break(s);
 	if (a->mode == ACTIVE_JOINING)
 		go_alone(s, "lost while it was joining");
 }
 
-static void begin_snapshot(struct sync *s)
+/* It is sent a snapshot: until it has that, it counts for nothing. */
+static void join_anew(struct sync *s)
 {
-	struct active *a = &s->active;
-
-	if (!stream_begin_snapshot(s)) {
-		connection_lose(a->connection, "the store cannot be read");
-		return;
-	}
-	a->mode = ACTIVE_JOINING;
-	a->confirmed = false;
-	s->resyncs++;
+	s->active.mode = ACTIVE_JOINING;
+	s->active.confirmed = false;
 	write_release_alone(s);
 	write_flushed(s, 0, false);
+}
+
+static void begin_snapshot(struct sync *s)
+{
+	if (!stream_begin_snapshot(s)) {
+		connection_lose(s->active.connection,
+				"the store cannot be read");
+		return;
+	}
+	s->resyncs++;
+	join_anew(s);
+}
+
+/* Whatever it lacks is in the snapshot: what broke off goes on if it can. */
+static void send_snapshot(struct sync *s)
+{
+	if (stream_resume_snapshot(s, &s->active.partial))
+		join_anew(s);
+	else
+		begin_snapshot(s);
 }
 
 /* Joining -> In sync, if its conditions hold; see the top. */
@@ -181,6 +196,7 @@ static void take_ack(struct sync *s, struct connection *c,
 		return;
 	}
 	a->confirmed = true;
+	stream_confirmed(s);
 	set_acked(a, r->state.position);
 	if (a->mode == ACTIVE_IN_SYNC) {
 		write_release(s, a->acked, SYNC_ACK_STANDBY);
@@ -196,7 +212,6 @@ static void adopt(struct sync *s, struct connection *c,
 	struct active *a = &s->active;
 
 	connection_close(a->connection);
-	stream_stop(s);
 	candidate_succeed(s);
 	a->connection = c;
 	a->heard_ns = c->heard_ns;
@@ -204,7 +219,7 @@ static void adopt(struct sync *s, struct connection *c,
 	a->peer = r->state;
 	c->phase = CONNECTION_LIVE;
 	if (!stream_resume(s, &r->state)) {
-		begin_snapshot(s);
+		send_snapshot(s);
 		pump(s);
 		return;
 	}
@@ -231,6 +246,12 @@ static void on_packet(struct connection *c, const struct packet *p)
 	if (c->phase == CONNECTION_GREETING &&
 	    p->head.content == PACKET_HELLO_REPLY) {
 		candidate_take_reply(s, c, p);
+		return;
+	}
+	if (c->phase == CONNECTION_CONFIRMING &&
+	    p->head.content == PACKET_PARTIAL) {
+		if (packet_read_partial(p, &s->active.partial))
+			connection_refuse(c, "malformed place in a snapshot");
 		return;
 	}
 	if (p->head.content != PACKET_ACK || packet_read_report(p, &report)) {
@@ -271,7 +292,7 @@ static void on_lost(struct connection *c, const char *why)
 		    sync_path_name(c->path), why);
 	candidate_replace(s, c);
 	a->connection = NULL;
-	stream_stop(s);
+	stream_break(s);
 	if (a->mode == ACTIVE_JOINING)
 		go_alone(s, why);
 	sync_changed(s);
@@ -347,7 +368,7 @@ void active_tick(struct sync *s, u64 now)
 void active_start(struct sync *s)
 {
 	memset(&s->active, 0, sizeof(s->active));
-	backlog_reset(&s->backlog, store_state(s->store));
+	backlog_lead_to(&s->backlog, store_state(s->store));
 	candidate_look(s, clock_now_ns());
 }
 
@@ -356,7 +377,8 @@ void active_stop(struct sync *s)
 	struct active *a = &s->active;
 
 	candidate_drop(s);
-	stream_stop(s);
+	if (a->connection)
+		stream_break(s);
 	connection_close(a->connection);
 	a->connection = NULL;
 	a->mode = ACTIVE_ALONE;

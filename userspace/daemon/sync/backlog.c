@@ -34,6 +34,20 @@ void backlog_reset(struct backlog *b, const struct store_state *base)
 	b->overrun = false;
 }
 
+static const struct store_state *end(const struct backlog *b)
+{
+	const struct backlog_batch *last = TAILQ_LAST(&b->batches,
+						      backlog_list);
+
+	return last ? &last->after : &b->base;
+}
+
+void backlog_lead_to(struct backlog *b, const struct store_state *state)
+{
+	if (!store_states_equal(end(b), state))
+		backlog_reset(b, state);
+}
+
 void backlog_add(struct backlog *b, struct backlog_batch *batch)
 {
 	TAILQ_INSERT_TAIL(&b->batches, batch, entry);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The backlog: the newest writes of this term of office, in batches as they
+ * The backlog: the newest writes that led to the store's state, in batches as they
  * travel. A standby that was away for a while goes on where it left off, if
  * the backlog still reaches back to its state. Bounded: the oldest are dropped.
+ *
+ * It outlives a term of office: an active that lost its role and has it again,
+ * with nobody's writes in between, still has what led here.
  *
  * One sender reads it, through the cursor.
  */
@@ -53,6 +56,12 @@ struct backlog {
 /* Empties it; the first call makes it. @base: the store's state. */
 void backlog_init(struct backlog *b);
 void backlog_reset(struct backlog *b, const struct store_state *base);
+
+/**
+ * backlog_lead_to() - keep it if it leads to this state, else begin there
+ * @state: the store's
+ */
+void backlog_lead_to(struct backlog *b, const struct store_state *state);
 
 /* Takes @batch over; its position follows the last one's. */
 void backlog_add(struct backlog *b, struct backlog_batch *batch);

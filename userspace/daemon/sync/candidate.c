@@ -75,9 +75,9 @@ void candidate_look(struct sync *s, u64 now)
 		try_path(s, path_to_try(s, wanted));
 		return;
 	}
-	/* A transfer would begin anew: let it end if its own link is up. */
+	/* A transfer is not held up by a move while its own link is up. */
 	if (wanted == a->connection->path ||
-	    (a->reader && s->link_up[a->connection->path]))
+	    (stream_sending(s) && s->link_up[a->connection->path]))
 		return;
 	a->try_ns = now + MOVE_NS;
 	try_path(s, wanted);
@@ -133,7 +133,10 @@ void candidate_tick(struct sync *s, u64 now)
 
 void candidate_greet(struct connection *c)
 {
+	struct sync *s = c->owner;
+
 	c->phase = CONNECTION_GREETING;
+	s->active.partial.received = 0;
 	connection_greet(c, PACKET_HELLO, 0);
 }
 

@@ -4,8 +4,8 @@
  * live. There is one at a time, also while another connection is live and a
  * better path is to be tried.
  *
- * Of struct active these fields are the candidate's: candidate, try_ns, tries,
- * refused. Its events come to active.c, like those of the live connection.
+ * Of struct active these fields are the candidate's: candidate, partial, try_ns,
+ * tries, refused. Its events come to active.c, like those of the live connection.
  *
  * Event loop thread only. No function here calls back into the daemon, so the
  * role is the same on return.

@@ -260,7 +260,10 @@ void connection_send(struct connection *c, u16 content, u8 flags,
 
 void connection_greet(struct connection *c, u16 content, u32 welcome)
 {
-	struct packet_hello hello = { .welcome = welcome };
+	struct packet_hello hello = {
+		.welcome = welcome,
+		.features = c->shared->features,
+	};
 	u8 raw[PACKET_HELLO_LEN];
 
 	/* Up to 256 bytes come whole, and only early boot can block. */

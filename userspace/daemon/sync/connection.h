@@ -34,6 +34,7 @@ struct connection_shared {
 	u32 pair;
 	u8 node;
 	u64 epoch;		/* carried in each head */
+	u32 features;		/* said in each hello */
 	u64 tx_bytes;
 	u64 rx_bytes;
 	u64 raw_bytes;
@@ -71,6 +72,7 @@ struct connection_callbacks {
  * @since_ns: when it was made
  * @heard_ns: when the last authentic packet came
  * @nonce: of this side's hello
+ * @features: enum packet_feature, of the other side; set by the owner
  * @transfers: snapshots sent or received on it, for the owner
  */
 struct connection {
@@ -91,6 +93,7 @@ struct connection {
 	u64 since_ns;
 	u64 heard_ns;
 	u8 nonce[PACKET_NONCE_LEN];
+	u32 features;
 	u32 transfers;
 };
 

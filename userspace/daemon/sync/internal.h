@@ -7,7 +7,8 @@
  *   active.c   the active's side: what an acknowledgement is worth; with
  *              candidate.c, which looks for the standby, and stream.c, which
  *              sends to it
- *   standby.c  the standby's side: listens, applies, acknowledges
+ *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
+ *              puts what arrives into the store
  */
 #ifndef CTIHA_SYNC_INTERNAL_H
 #define CTIHA_SYNC_INTERNAL_H
@@ -90,12 +91,28 @@ struct flush {
 };
 
 /**
+ * struct snapshot - all records as they were at one moment, on their way
+ * @reader: NULL: there is none
+ * @state: what it is a snapshot of
+ * @sent: records handed to the connection
+ * @ended: all of them were, and the end; kept until the standby confirms it
+ * @keep_ns: without a connection it is kept until then, to go on with; also
+ *           beyond a term of office
+ */
+struct snapshot {
+	struct store_reader *reader;
+	struct store_state state;
+	u64 sent;
+	bool ended;
+	u64 keep_ns;
+};
+
+/**
  * struct active - the active's side
  * @mode: enum active_mode
  * @connection: to the standby, live; NULL if none
  * @candidate: on its way to be @connection
- * @reader: of the snapshot that is being sent, else NULL
- * @snapshot: what it is a snapshot of; @snapshot_done: records sent
+ * @partial: how much of a snapshot the candidate says it has; received 0: none
  * @sent: state at the end of what was sent
  * @acked: last position the standby has committed
  * @peer: the standby's state as it said last
@@ -113,9 +130,7 @@ struct active {
 	u8 mode;
 	struct connection *connection;
 	struct connection *candidate;
-	struct store_reader *reader;
-	struct store_state snapshot;
-	u64 snapshot_done;
+	struct packet_partial partial;
 	struct store_state sent;
 	u64 acked;
 	struct store_state peer;
@@ -136,7 +151,8 @@ struct active {
  * @accepts: their events
  * @strangers: connections that have not proved themselves
  * @live: the one that has
- * @receiving: a snapshot is under way; @claimed: what it will be
+ * @receiving: a snapshot is under way; @claimed: what it will be. Broken off,
+ *             the store keeps what came of it until another one begins
  * @open: a transaction is open; @open_received: on the received generation
  * @ack_due: say where we are when the input is used up
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
@@ -179,6 +195,7 @@ struct sync {
 	struct sync_status told;
 	struct writes writes;
 	struct backlog backlog;
+	struct snapshot snapshot;
 	STAILQ_HEAD(flush_list, flush) flushes;
 	struct active active;
 	struct standby standby;

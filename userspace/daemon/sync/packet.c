@@ -7,7 +7,6 @@
 #include <zstd.h>
 
 #include "common/mac.h"
-#include "daemon/sync/sync.h"
 
 #define ZSTD_LEVEL	1
 
@@ -34,18 +33,31 @@ struct wire_tail {
 struct wire_hello {
 	u8 nonce[PACKET_NONCE_LEN];
 	__be32 welcome;
-	u8 reserved[4];
+	__be32 features;
 } __packed;
 
-struct wire_report {
+struct wire_state {
 	__be64 epoch;
 	__be64 position;
 	__be64 records;
 	__be64 digest[2];
+} __packed;
+
+struct wire_report {
+	struct wire_state state;
 	__be64 stamp;
 	__be32 transfers;
 	u8 synced;
 	u8 reserved[3];
+} __packed;
+
+struct wire_partial {
+	struct wire_state state;
+	__be64 received;
+	__be16 content;
+	u8 key_len;
+	u8 reserved[5];
+	u8 key[SYNC_KEY_MAX];
 } __packed;
 
 struct wire_records {
@@ -77,13 +89,19 @@ CHECK_OFFSET(wire_head, sequence, 32);
 CHECK_OFFSET(wire_tail, mac, 0);
 CHECK_OFFSET(wire_tail, end, 16);
 CHECK_OFFSET(wire_hello, welcome, 16);
-CHECK_OFFSET(wire_report, epoch, 0);
-CHECK_OFFSET(wire_report, position, 8);
-CHECK_OFFSET(wire_report, records, 16);
-CHECK_OFFSET(wire_report, digest, 24);
+CHECK_OFFSET(wire_hello, features, 20);
+CHECK_OFFSET(wire_state, epoch, 0);
+CHECK_OFFSET(wire_state, position, 8);
+CHECK_OFFSET(wire_state, records, 16);
+CHECK_OFFSET(wire_state, digest, 24);
+CHECK_OFFSET(wire_report, state, 0);
 CHECK_OFFSET(wire_report, stamp, 40);
 CHECK_OFFSET(wire_report, transfers, 48);
 CHECK_OFFSET(wire_report, synced, 52);
+CHECK_OFFSET(wire_partial, received, 40);
+CHECK_OFFSET(wire_partial, content, 48);
+CHECK_OFFSET(wire_partial, key_len, 50);
+CHECK_OFFSET(wire_partial, key, 56);
 CHECK_OFFSET(wire_records, first, 0);
 CHECK_OFFSET(wire_records, count, 8);
 CHECK_OFFSET(wire_record, key_len, 1);
@@ -92,6 +110,7 @@ static_assert(sizeof(struct wire_head) == PACKET_HEAD_LEN);
 static_assert(sizeof(struct wire_tail) == PACKET_TAIL_LEN);
 static_assert(sizeof(struct wire_hello) == PACKET_HELLO_LEN);
 static_assert(sizeof(struct wire_report) == PACKET_REPORT_LEN);
+static_assert(sizeof(struct wire_partial) == PACKET_PARTIAL_LEN);
 static_assert(sizeof(struct wire_records) == PACKET_RECORDS_LEN);
 static_assert(sizeof(struct wire_record) == PACKET_RECORD_LEN);
 static_assert(SYNC_KEY_MAX <= UINT8_MAX && SYNC_VALUE_MAX <= UINT16_MAX);
@@ -307,7 +326,10 @@ const char *packet_strerror(enum packet_error error)
 void packet_write_hello(u8 raw[PACKET_HELLO_LEN],
 			const struct packet_hello *hello)
 {
-	struct wire_hello w = { .welcome = cpu_to_be32(hello->welcome) };
+	struct wire_hello w = {
+		.welcome = cpu_to_be32(hello->welcome),
+		.features = cpu_to_be32(hello->features),
+	};
 
 	memcpy(w.nonce, hello->nonce, sizeof(w.nonce));
 	memcpy(raw, &w, sizeof(w));
@@ -322,19 +344,37 @@ int packet_read_hello(const struct packet *packet, struct packet_hello *hello)
 	memcpy(&w, packet->raw, sizeof(w));
 	memcpy(hello->nonce, w.nonce, sizeof(w.nonce));
 	hello->welcome = be32_to_cpu(w.welcome);
+	hello->features = be32_to_cpu(w.features);
 	return 0;
 }
 
-void packet_write_report(u8 raw[PACKET_REPORT_LEN],
-			 const struct packet_report *report)
+static struct wire_state write_state(const struct store_state *s)
 {
-	const struct store_state *s = &report->state;
-	struct wire_report w = {
+	return (struct wire_state){
 		.epoch = cpu_to_be64(s->epoch),
 		.position = cpu_to_be64(s->position),
 		.records = cpu_to_be64(s->records),
 		.digest = { cpu_to_be64(s->digest[0]),
 			    cpu_to_be64(s->digest[1]) },
+	};
+}
+
+static struct store_state read_state(const struct wire_state *w)
+{
+	return (struct store_state){
+		.epoch = be64_to_cpu(w->epoch),
+		.position = be64_to_cpu(w->position),
+		.records = be64_to_cpu(w->records),
+		.digest = { be64_to_cpu(w->digest[0]),
+			    be64_to_cpu(w->digest[1]) },
+	};
+}
+
+void packet_write_report(u8 raw[PACKET_REPORT_LEN],
+			 const struct packet_report *report)
+{
+	struct wire_report w = {
+		.state = write_state(&report->state),
 		.stamp = cpu_to_be64(report->stamp),
 		.transfers = cpu_to_be32(report->transfers),
 		.synced = report->synced,
@@ -353,14 +393,42 @@ int packet_read_report(const struct packet *packet,
 	memcpy(&w, packet->raw, sizeof(w));
 	if (w.synced > PACKET_AS_BEFORE)
 		return -EPROTO;
-	report->state.epoch = be64_to_cpu(w.epoch);
-	report->state.position = be64_to_cpu(w.position);
-	report->state.records = be64_to_cpu(w.records);
-	report->state.digest[0] = be64_to_cpu(w.digest[0]);
-	report->state.digest[1] = be64_to_cpu(w.digest[1]);
+	report->state = read_state(&w.state);
 	report->stamp = be64_to_cpu(w.stamp);
 	report->transfers = be32_to_cpu(w.transfers);
 	report->synced = w.synced;
+	return 0;
+}
+
+void packet_write_partial(u8 raw[PACKET_PARTIAL_LEN],
+			  const struct packet_partial *partial)
+{
+	struct wire_partial w = {
+		.state = write_state(&partial->state),
+		.received = cpu_to_be64(partial->received),
+		.content = cpu_to_be16(partial->content),
+		.key_len = partial->key_len,
+	};
+
+	memcpy(w.key, partial->key, partial->key_len);
+	memcpy(raw, &w, sizeof(w));
+}
+
+int packet_read_partial(const struct packet *packet,
+			struct packet_partial *partial)
+{
+	struct wire_partial w;
+
+	if (packet->head.raw_len != sizeof(w))
+		return -EPROTO;
+	memcpy(&w, packet->raw, sizeof(w));
+	if (!w.received || !w.key_len || w.key_len > SYNC_KEY_MAX)
+		return -EPROTO;
+	partial->state = read_state(&w.state);
+	partial->received = be64_to_cpu(w.received);
+	partial->content = be16_to_cpu(w.content);
+	partial->key_len = w.key_len;
+	memcpy(partial->key, w.key, w.key_len);
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include <ctiha/frame.h>
 
 #include "daemon/sync/store.h"
+#include "daemon/sync/sync.h"
 
 #define PACKET_MAGIC		0x43544953	/* "CTIS" */
 #define PACKET_END		0x53495443	/* "SITC" */
@@ -40,6 +41,8 @@ enum packet_content {
 	PACKET_SNAPSHOT_END = 0x8004,	/* those were all */
 	PACKET_KEEPALIVE = 0x8005,	/* active: state at this point */
 	PACKET_ACK = 0x8006,		/* standby: state I have committed */
+	PACKET_PARTIAL = 0x8007,	/* standby: so far came a broken transfer */
+	PACKET_SNAPSHOT_RESUME = 0x8008,	/* its rest follows */
 };
 
 enum packet_flag {
@@ -131,9 +134,15 @@ enum packet_welcome {
 	PACKET_EPOCH_TOO_LOW,	/* the standby knows of a later active */
 };
 
+/* What the sender of a hello understands beyond version 1's first packets. */
+enum packet_feature {
+	PACKET_CAN_RESUME = 1 << 0,	/* PACKET_PARTIAL, PACKET_SNAPSHOT_RESUME */
+};
+
 struct packet_hello {
 	u8 nonce[PACKET_NONCE_LEN];
 	u32 welcome;		/* enum packet_welcome; 0 in a hello */
+	u32 features;		/* enum packet_feature; others are ignored */
 };
 
 #define PACKET_HELLO_LEN	24
@@ -142,7 +151,7 @@ void packet_write_hello(u8 raw[PACKET_HELLO_LEN],
 			const struct packet_hello *hello);
 int packet_read_hello(const struct packet *packet, struct packet_hello *hello);
 
-/* ---- payload of SNAPSHOT_BEGIN, SNAPSHOT_END, KEEPALIVE, ACK ---- */
+/* ---- payload of SNAPSHOT_BEGIN, _RESUME, _END, KEEPALIVE, ACK ---- */
 
 /* What the active says to the standby about the point in the stream. */
 enum packet_synced {
@@ -171,6 +180,30 @@ void packet_write_report(u8 raw[PACKET_REPORT_LEN],
 			 const struct packet_report *report);
 int packet_read_report(const struct packet *packet,
 		       struct packet_report *report);
+
+/* ---- payload of PACKET_PARTIAL ---- */
+
+/**
+ * struct packet_partial - how far a transfer came that broke off
+ * @state: of the whole snapshot, as its beginning said
+ * @received: records of it that are committed, at least 1
+ * @content: of the last of them
+ * @key, @key_len: of the last of them, 1 to SYNC_KEY_MAX bytes
+ */
+struct packet_partial {
+	struct store_state state;
+	u64 received;
+	u16 content;
+	u8 key_len;
+	u8 key[SYNC_KEY_MAX];
+};
+
+#define PACKET_PARTIAL_LEN	120
+
+void packet_write_partial(u8 raw[PACKET_PARTIAL_LEN],
+			  const struct packet_partial *partial);
+int packet_read_partial(const struct packet *packet,
+			struct packet_partial *partial);
 
 /* ---- payload of records: a count, then records one after another ---- */
 

@@ -19,150 +19,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/sync/internal.h"
+#include "daemon/sync/apply.h"
 #include "daemon/sync/socket.h"
 
 #define LISTEN_NS	(1000 * CTIHA_NS_PER_MS)
-
-/* ---- applying ---- */
-
-static int commit(struct sync *s)
-{
-	struct standby *b = &s->standby;
-
-	if (!b->open)
-		return 0;
-	b->open = false;
-	/* Parts of a snapshot are of no use to the active; its end is. */
-	if (!b->open_received)
-		b->ack_due = true;
-	return store_commit(s->store);
-}
-
-static void roll_back(struct sync *s)
-{
-	s->standby.open = false;
-	store_abort(s->store);
-}
-
-/* A transaction on the generation that is meant, the open one if it fits. */
-static int open_transaction(struct sync *s, bool received)
-{
-	struct standby *b = &s->standby;
-	int rc;
-
-	if (b->open && b->open_received == received)
-		return 0;
-	rc = commit(s);
-	if (rc)
-		return rc;
-	rc = received ? store_begin_received(s->store) : store_begin(s->store);
-	b->open = !rc;
-	b->open_received = received;
-	return rc;
-}
-
-/*
- * c3: each content's restorer. All contents this version knows, and those that
- * a later one may add, are restored by keeping them as they are.
- */
-static int restore(struct sync *s, struct packet_cursor *cursor)
-{
-	struct store_record record;
-	enum packet_op op;
-	int rc = 0;
-
-	while (!rc && packet_next_record(cursor, &op, &record))
-		rc = op == PACKET_PUT ? store_put(s->store, &record) :
-					store_delete(s->store, &record);
-	return rc;
-}
-
-static void fail(struct sync *s, struct connection *c, int rc)
-{
-	roll_back(s);
-	s->standby.synced = false;
-	log_error("sync: records cannot be stored: %s; make map_size larger",
-		  strerror(-rc));
-	connection_lose(c, "own store failed");
-}
-
-static void take_records(struct sync *s, struct connection *c,
-			 const struct packet *p)
-{
-	bool received = p->head.flags & PACKET_SNAPSHOT;
-	struct packet_cursor cursor;
-	u64 first;
-	u32 count;
-	int rc;
-
-	if (packet_read_records(p, &first, &count, &cursor)) {
-		connection_refuse(c, "malformed records");
-		return;
-	}
-	if (received != s->standby.receiving) {
-		connection_refuse(c, "records out of place");
-		return;
-	}
-	rc = open_transaction(s, received);
-	if (!rc && !received &&
-	    first != store_state(s->store)->position + 1) {
-		connection_refuse(c, "records missing before these");
-		return;
-	}
-	if (!rc)
-		rc = restore(s, &cursor);
-	if (rc)
-		fail(s, c, rc);
-	else if (!received)
-		store_set_position(s->store, p->head.epoch, first + count - 1);
-}
-
-static void begin_receiving(struct sync *s, struct connection *c,
-			    const struct packet_report *r)
-{
-	struct standby *b = &s->standby;
-	int rc;
-
-	b->synced = false;
-	rc = commit(s);
-	if (!rc)
-		rc = store_receive_begin(s->store);
-	if (rc) {
-		fail(s, c, rc);
-		return;
-	}
-	b->receiving = true;
-	b->claimed = r->state;
-	s->resyncs++;
-	log_info("sync: receiving %llu records over %s",
-		 (unsigned long long)r->state.records, sync_path_name(c->path));
-}
-
-static void end_receiving(struct sync *s, struct connection *c,
-			  const struct packet_report *r)
-{
-	struct standby *b = &s->standby;
-	int rc;
-
-	if (!b->receiving || !store_states_equal(&b->claimed, &r->state)) {
-		connection_refuse(c, "end of a snapshot that did not begin");
-		return;
-	}
-	b->receiving = false;
-	rc = commit(s);
-	if (!rc)
-		rc = store_receive_end(s->store, &r->state);
-	if (rc == -EBADMSG) {
-		connection_refuse(c, "snapshot incomplete");
-	} else if (rc) {
-		fail(s, c, rc);
-	} else {
-		b->diverged = false;
-		b->ack_due = true;
-		c->transfers++;
-	}
-}
 
 /* ---- the live connection ---- */
 
@@ -226,11 +86,16 @@ static void forget_stranger(struct sync *s, const struct connection *c)
 	}
 }
 
-static void stop_receiving(struct sync *s)
+/* Says what there is of a snapshot that broke off, if the active can go on. */
+static void offer_partial(struct sync *s, struct connection *c)
 {
-	roll_back(s);
-	store_receive_abort(s->store);
-	s->standby.receiving = false;
+	struct packet_partial partial;
+	u8 raw[PACKET_PARTIAL_LEN];
+
+	if (!(c->features & PACKET_CAN_RESUME) || !apply_partial(s, &partial))
+		return;
+	packet_write_partial(raw, &partial);
+	connection_send(c, PACKET_PARTIAL, 0, raw, sizeof(raw));
 }
 
 /* The stranger has proved that it is the active, now. */
@@ -241,7 +106,8 @@ static void go_live(struct sync *s, struct connection *c, u64 epoch,
 
 	forget_stranger(s, c);
 	connection_close(b->live);
-	stop_receiving(s);
+	apply_stop(s);
+	offer_partial(s, c);
 	b->live = c;
 	b->peer = r->state;
 	b->ack_due = true;
@@ -260,7 +126,7 @@ static void take_live(struct sync *s, struct connection *c,
 	struct packet_report report;
 
 	if (p->head.content < PACKET_CONTROL) {
-		take_records(s, c, p);
+		apply_records(s, c, p);
 		return;
 	}
 	if (packet_read_report(p, &report)) {
@@ -270,9 +136,11 @@ static void take_live(struct sync *s, struct connection *c,
 	if (p->head.content == PACKET_KEEPALIVE)
 		take_keepalive(s, c, &report);
 	else if (p->head.content == PACKET_SNAPSHOT_BEGIN)
-		begin_receiving(s, c, &report);
+		apply_snapshot_begin(s, c, &report);
+	else if (p->head.content == PACKET_SNAPSHOT_RESUME)
+		apply_snapshot_resume(s, c, &report);
 	else if (p->head.content == PACKET_SNAPSHOT_END)
-		end_receiving(s, c, &report);
+		apply_snapshot_end(s, c, &report);
 	else
 		connection_refuse(c, "unexpected packet");
 }
@@ -289,6 +157,7 @@ static void take_hello(struct sync *s, struct connection *c,
 		connection_refuse(c, "no hello");
 		return;
 	}
+	c->features = hello.features;
 	connection_greet(c, PACKET_HELLO_REPLY,
 			 welcome ? PACKET_WELCOME : PACKET_EPOCH_TOO_LOW);
 	connection_agree(c, hello.nonce, c->nonce);
@@ -335,9 +204,9 @@ static void on_idle(struct connection *c)
 
 	if (c != s->standby.live)
 		return;
-	rc = commit(s);
+	rc = apply_commit(s);
 	if (rc)
-		fail(s, c, rc);
+		apply_fail(s, c, rc);
 	else if (s->standby.ack_due)
 		send_ack(s);
 	sync_changed(s);
@@ -359,9 +228,9 @@ static void on_lost(struct connection *c, const char *why)
 	log_warning("sync: connection over %s lost: %s",
 		    sync_path_name(c->path), why);
 	/* Whole packets that are already applied are worth keeping. */
-	if (s->standby.open && !s->standby.open_received && commit(s))
+	if (s->standby.open && !s->standby.open_received && apply_commit(s))
 		log_error("sync: the last records were not committed");
-	stop_receiving(s);
+	apply_stop(s);
 	s->standby.live = NULL;
 	sync_changed(s);
 }
@@ -525,9 +394,10 @@ void standby_stop(struct sync *s)
 		connection_close(b->strangers[i]);
 		b->strangers[i] = NULL;
 	}
-	if (b->open && !b->open_received && commit(s))
+	if (b->open && !b->open_received && apply_commit(s))
 		log_error("sync: the last records were not committed");
-	stop_receiving(s);
+	apply_stop(s);
+	store_receive_abort(s->store);
 	connection_close(b->live);
 	b->live = NULL;
 }

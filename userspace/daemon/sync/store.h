@@ -108,6 +108,14 @@ int store_begin_received(struct store *store);
 int store_receive_end(struct store *store, const struct store_state *claimed);
 void store_receive_abort(struct store *store);
 
+/**
+ * store_received_last() - the last record, by content id and key, of those received
+ * @key: room for SYNC_KEY_MAX bytes; @key_len: set, at least 1
+ * Return: 0, or -ENOENT if none is being received or none is committed.
+ */
+int store_received_last(struct store *store, u16 *content, u8 *key,
+			u8 *key_len);
+
 /* Records received so far; 0 if none is being received. */
 u64 store_received(const struct store *store);
 
@@ -146,6 +154,14 @@ struct store_reader *store_reader_open(struct store *store,
  */
 int store_reader_next(struct store_reader *reader,
 		      struct store_record *record);
+
+/**
+ * store_reader_seek() - store_reader_next() will give the one behind this
+ * @key_len: of @key, 1 to SYNC_KEY_MAX
+ * Return: 0, -ENOENT if the reader has no such record, -errno.
+ */
+int store_reader_seek(struct store_reader *reader, u16 content, const void *key,
+		      size_t key_len);
 void store_reader_close(struct store_reader *reader);
 
 #endif /* CTIHA_STORE_H */

@@ -100,6 +100,40 @@ int store_walk(struct store *s, u16 content, const void *after,
 	return rc;
 }
 
+static int last_key(MDB_txn *txn, MDB_dbi records, MDB_val *key)
+{
+	MDB_cursor *cursor;
+	MDB_val value;
+	int rc;
+
+	rc = mdb_cursor_open(txn, records, &cursor);
+	if (rc)
+		return rc;
+	rc = mdb_cursor_get(cursor, key, &value, MDB_LAST);
+	mdb_cursor_close(cursor);
+	return rc;
+}
+
+int store_received_last(struct store *s, u16 *content, u8 *key, u8 *key_len)
+{
+	MDB_val last;
+	int rc;
+
+	if (!s->receiving)
+		return -ENOENT;
+	rc = mdb_txn_renew(s->reader);
+	if (rc)
+		return store_errno(rc);
+	rc = last_key(s->reader, s->records[!s->current], &last);
+	if (!rc) {
+		*content = store_key_content(&last);
+		*key_len = (u8)(last.mv_size - STORE_CONTENT_LEN);
+		memcpy(key, (u8 *)last.mv_data + STORE_CONTENT_LEN, *key_len);
+	}
+	mdb_txn_reset(s->reader);
+	return store_errno(rc);
+}
+
 struct store_reader *store_reader_open(struct store *s,
 				       struct store_state *state)
 {
@@ -134,6 +168,15 @@ int store_reader_next(struct store_reader *r, struct store_record *record)
 	record->value = value.mv_data;
 	record->value_len = value.mv_size;
 	return 1;
+}
+
+int store_reader_seek(struct store_reader *r, u16 content, const void *key,
+		      size_t key_len)
+{
+	u8 buffer[STORE_KEY_MAX];
+	MDB_val k = store_key(buffer, content, key, key_len);
+
+	return store_errno(mdb_cursor_get(r->cursor, &k, NULL, MDB_SET));
 }
 
 void store_reader_close(struct store_reader *r)

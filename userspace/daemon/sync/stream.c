@@ -6,6 +6,12 @@
 
 #define CHUNK		(32U << 10)
 
+/*
+ * How long a snapshot waits for a connection to go on with, in patiences. The
+ * store cannot use pages again that it still needs, so not for ever.
+ */
+#define KEEP_PATIENCES	5
+
 /* ---- reports ---- */
 
 void stream_report(struct sync *s, struct connection *c, u16 content,
@@ -23,9 +29,14 @@ void stream_report(struct sync *s, struct connection *c, u16 content,
 	connection_send(c, content, 0, raw, sizeof(raw));
 }
 
+bool stream_sending(const struct sync *s)
+{
+	return s->active.connection && s->snapshot.reader && !s->snapshot.ended;
+}
+
 bool stream_all_sent(const struct sync *s)
 {
-	return !s->active.reader && !s->backlog.cursor && !s->backlog.overrun;
+	return !stream_sending(s) && !s->backlog.cursor && !s->backlog.overrun;
 }
 
 void stream_keepalive(struct sync *s)
@@ -58,29 +69,76 @@ void stream_tick(struct sync *s, u64 now)
 
 /* ---- the snapshot ---- */
 
-void stream_stop(struct sync *s)
+static void forget(struct snapshot *snapshot)
 {
-	store_reader_close(s->active.reader);
-	s->active.reader = NULL;
+	store_reader_close(snapshot->reader);
+	snapshot->reader = NULL;
+}
+
+void stream_break(struct sync *s)
+{
+	s->snapshot.keep_ns = clock_now_ns() + KEEP_PATIENCES * s->patience_ns;
+}
+
+void stream_confirmed(struct sync *s)
+{
+	if (s->snapshot.ended)
+		forget(&s->snapshot);
+}
+
+void stream_expire(struct sync *s, u64 now)
+{
+	if (!s->active.connection && now >= s->snapshot.keep_ns)
+		forget(&s->snapshot);
+}
+
+/* The snapshot, or its rest, is what comes next. */
+static void announce(struct sync *s, u16 content)
+{
+	struct active *a = &s->active;
+
+	a->sent = s->snapshot.state;
+	a->connection->transfers++;
+	stream_report(s, a->connection, content, &s->snapshot.state,
+		      PACKET_NOT_SYNCED);
 }
 
 bool stream_begin_snapshot(struct sync *s)
 {
-	struct active *a = &s->active;
+	struct snapshot *snapshot = &s->snapshot;
 
-	stream_stop(s);
-	a->reader = store_reader_open(s->store, &a->snapshot);
-	if (!a->reader)
+	forget(snapshot);
+	*snapshot = (struct snapshot){ 0 };
+	snapshot->reader = store_reader_open(s->store, &snapshot->state);
+	if (!snapshot->reader)
 		return false;
 	backlog_skip(&s->backlog);
-	a->snapshot_done = 0;
-	a->sent = a->snapshot;
-	a->connection->transfers++;
 	log_info("sync: sending all %llu records over %s",
-		 (unsigned long long)a->snapshot.records,
-		 sync_path_name(a->connection->path));
-	stream_report(s, a->connection, PACKET_SNAPSHOT_BEGIN, &a->snapshot,
-		      PACKET_NOT_SYNCED);
+		 (unsigned long long)snapshot->state.records,
+		 sync_path_name(s->active.connection->path));
+	announce(s, PACKET_SNAPSHOT_BEGIN);
+	return true;
+}
+
+bool stream_resume_snapshot(struct sync *s,
+			    const struct packet_partial *partial)
+{
+	struct snapshot *snapshot = &s->snapshot;
+
+	if (!snapshot->reader || !partial->received ||
+	    partial->received > snapshot->sent ||
+	    !store_states_equal(&partial->state, &snapshot->state) ||
+	    store_reader_seek(snapshot->reader, partial->content, partial->key,
+			      partial->key_len) ||
+	    !backlog_seek(&s->backlog, &snapshot->state))
+		return false;
+	snapshot->sent = partial->received;
+	snapshot->ended = false;
+	log_info("sync: sending the rest, from record %llu of %llu on, over %s",
+		 (unsigned long long)snapshot->sent + 1,
+		 (unsigned long long)snapshot->state.records,
+		 sync_path_name(s->active.connection->path));
+	announce(s, PACKET_SNAPSHOT_RESUME);
 	return true;
 }
 
@@ -97,12 +155,12 @@ static void send_chunk(struct sync *s, struct chunk *chunk)
 	struct active *a = &s->active;
 
 	if (chunk->count) {
-		packet_write_records(chunk->raw, a->snapshot.position,
+		packet_write_records(chunk->raw, s->snapshot.state.position,
 				     chunk->count);
 		connection_send(a->connection, chunk->content, PACKET_SNAPSHOT,
 				chunk->raw, chunk->len);
 	}
-	a->snapshot_done += chunk->count;
+	s->snapshot.sent += chunk->count;
 	chunk->count = 0;
 	chunk->len = PACKET_RECORDS_LEN;
 }
@@ -124,7 +182,7 @@ static void send_snapshot(struct sync *s)
 	struct store_record record;
 	int more;
 
-	while ((more = store_reader_next(a->reader, &record)) > 0) {
+	while ((more = store_reader_next(s->snapshot.reader, &record)) > 0) {
 		if (chunk.count && record.content != chunk.content)
 			send_chunk(s, &chunk);
 		add_record(&chunk, &record);
@@ -138,8 +196,8 @@ static void send_snapshot(struct sync *s)
 	}
 	if (more)
 		return;
-	stream_stop(s);
-	stream_report(s, a->connection, PACKET_SNAPSHOT_END, &a->snapshot,
+	s->snapshot.ended = true;
+	stream_report(s, a->connection, PACKET_SNAPSHOT_END, &s->snapshot.state,
 		      PACKET_NOT_SYNCED);
 }
 
@@ -149,6 +207,8 @@ bool stream_resume(struct sync *s, const struct store_state *state)
 {
 	if (!backlog_seek(&s->backlog, state))
 		return false;
+	/* It has its end, or never had its beginning. */
+	forget(&s->snapshot);
 	s->active.sent = *state;
 	return true;
 }
@@ -167,7 +227,7 @@ static bool send_batch(struct sync *s)
 
 bool stream_next(struct sync *s)
 {
-	if (!s->active.reader)
+	if (!stream_sending(s))
 		return send_batch(s);
 	send_snapshot(s);
 	return true;

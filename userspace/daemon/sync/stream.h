@@ -5,8 +5,11 @@
  * and in between keepalives that say where in the stream the standby is.
  *
  * It sends, and decides nothing: active.c says when to begin anew and what the
- * standby may believe. Of struct active these fields are the stream's: reader,
- * snapshot, snapshot_done, sent, keepalive_ns.
+ * standby may believe. The struct snapshot is the stream's, and of struct active
+ * these fields: sent, keepalive_ns.
+ *
+ * A snapshot outlives its connection for a while, so that a transfer that broke
+ * off goes on with the record behind the last one that the standby has.
  *
  * Event loop thread only. No function here calls back into the daemon, but for
  * stream_next(), which may find the connection lost.
@@ -41,6 +44,11 @@ void stream_keepalive(struct sync *s);
 void stream_tick(struct sync *s, u64 now);
 
 /**
+ * stream_sending() - is a snapshot being sent over the live connection?
+ */
+bool stream_sending(const struct sync *s);
+
+/**
  * stream_all_sent() - has all that is committed been handed to the connection?
  */
 bool stream_all_sent(const struct sync *s);
@@ -53,6 +61,18 @@ bool stream_all_sent(const struct sync *s);
  * Return: false if the store cannot be read; nothing was sent then.
  */
 bool stream_begin_snapshot(struct sync *s);
+
+/**
+ * stream_resume_snapshot() - send the rest of the snapshot that broke off
+ * @partial: what the standby has of it
+ *
+ * The live connection must be there.
+ *
+ * Return: false if it is not the one that is kept, or if the writes since then are
+ * not; nothing was sent then.
+ */
+bool stream_resume_snapshot(struct sync *s,
+			    const struct packet_partial *partial);
 
 /**
  * stream_resume() - go on with the writes after the standby's state
@@ -71,8 +91,19 @@ bool stream_resume(struct sync *s, const struct store_state *state);
 bool stream_next(struct sync *s);
 
 /**
- * stream_stop() - send no more of the snapshot, if one is under way
+ * stream_break() - the live connection is gone: keep the snapshot for a while
  */
-void stream_stop(struct sync *s);
+void stream_break(struct sync *s);
+
+/**
+ * stream_confirmed() - the standby has the whole snapshot
+ */
+void stream_confirmed(struct sync *s);
+
+/**
+ * stream_expire() - forget a snapshot that was kept for long enough
+ * @now: ns; U64_MAX: forget it in any case
+ */
+void stream_expire(struct sync *s, u64 now);
 
 #endif /* CTIHA_STREAM_H */

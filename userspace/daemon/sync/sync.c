@@ -10,7 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "daemon/sync/internal.h"
+#include "daemon/sync/stream.h"
 
 static const u8 path_kinds[SYNC_PATHS] = {
 	CTIHA_LINK_CROSSOVER,
@@ -65,9 +65,9 @@ static void fill_active(const struct sync *s, struct sync_status *st)
 	st->peer_position = a->peer.position;
 	memcpy(st->peer_digest, a->peer.digest, sizeof(st->peer_digest));
 	st->lag_ns = write_lag_ns(s, clock_now_ns());
-	if (a->reader) {
-		st->transfer_done = a->snapshot_done;
-		st->transfer_total = a->snapshot.records;
+	if (stream_sending(s)) {
+		st->transfer_done = s->snapshot.sent;
+		st->transfer_total = s->snapshot.state.records;
 	}
 }
 
@@ -196,6 +196,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		active_tick(s, now);
 	else if (s->side == SYNC_SIDE_STANDBY)
 		standby_tick(s, now);
+	stream_expire(s, now);
 	s->tick_ns = now;
 	sync_changed(s);
 }
@@ -293,6 +294,7 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.base = base;
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
+	s->shared.features = PACKET_CAN_RESUME;
 	sync_rekey(s, &spec->keys);
 	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));
 	s->told.state = SYNC_WAITING;
@@ -314,6 +316,7 @@ void sync_close(struct sync *s)
 		return;
 	s->side = SYNC_SIDE_NONE;
 	active_stop(s);
+	stream_expire(s, U64_MAX);
 	if (s->store) {
 		standby_stop(s);
 		store_close(s->store);
