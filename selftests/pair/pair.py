@@ -70,6 +70,10 @@ service {{
 TIMES = {"interval": "10ms", "multiplier": 3, "lease": "50ms", "promise": "57ms",
          "watch": "1s", "arbiter_timeout": "100ms"}
 
+# For a machine whose virtual machines stall for longer than that now and then.
+MEDIUM_TIMES = {"interval": "20ms", "multiplier": 4, "lease": "250ms",
+                "promise": "280ms", "watch": "1s", "arbiter_timeout": "300ms"}
+
 SLOW_TIMES = {"interval": "50ms", "multiplier": 5, "lease": "800ms",
               "promise": "900ms", "watch": "2s", "arbiter_timeout": "600ms"}
 

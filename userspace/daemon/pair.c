@@ -75,6 +75,18 @@ static void ask_arbiter(struct pair *p)
 }
 
 /*
+ * The event at hand may be older than the loss: the one that says why still waits,
+ * and what is to be done cannot.
+ */
+static const char *why_lost(const struct heartbeat_event *event,
+			    const struct heartbeat_node *node)
+{
+	if (node->role == CTIHA_ROLE_ACTIVE)
+		return "role-lost";
+	return document_cause(event->cause);
+}
+
+/*
  * An event may have waited while we changed the role ourselves: it says that
  * something changed, and the backend says how things stand now.
  */
@@ -90,7 +102,7 @@ static void hear_node(void *arg, const struct heartbeat_event *event,
 	p->backend->snapshot(p->heartbeat, &now);
 	p->node = now.node;
 	if (in_office(p) && p->node.role != CTIHA_ROLE_ACTIVE)
-		office_lost(p, document_cause(event->cause));
+		office_lost(p, why_lost(event, node));
 	pair_consider(p);
 }
 
