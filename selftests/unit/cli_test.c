@@ -473,4 +473,17 @@ TEST(times_and_counts)
 	EXPECT_FALSE(cli_is("links", "link"));
 }
 
+TEST(transfers)
+{
+	json_t *sync = json_pack("{s:i, s:i, s:i}", "transfer_done", 2500,
+				 "transfer_total", 10000, "transfer_rate", 1250);
+	char text[CLI_TRANSFER_LEN];
+
+	EXPECT_STREQ("2,500 of 10,000 records, 1,250 a second, 6 s to go",
+		     cli_transfer(sync, text));
+	json_object_set_new(sync, "transfer_rate", json_integer(0));
+	EXPECT_STREQ("2,500 of 10,000 records", cli_transfer(sync, text));
+	json_decref(sync);
+}
+
 TEST_HARNESS_MAIN

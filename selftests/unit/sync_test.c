@@ -912,6 +912,8 @@ TEST_F(sync, broken_transfer_goes_on_where_it_was)
 
 	ASSERT_TRUE(half_way(self));
 	passed = self->proxy.lanes[0].passed;
+	EXPECT_LT(0, status(&self->b).transfer_rate);
+	EXPECT_GT(5000000, status(&self->b).transfer_rate);
 	EXPECT_LT(4000, passed);
 	/* Changes in what was received, and in what was not. */
 	ASSERT_EQ(0, put(self, 1, "before 0", "changed"));

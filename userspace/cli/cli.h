@@ -204,6 +204,10 @@ const char *cli_bytes(long long bytes, char text[CLI_WORD_LEN]);
 /* "carrier" or "NO CARRIER" */
 const char *cli_carrier(bool carrier);
 
+/* "2,500 of 10,000 records, 1,250 a second, 6 s to go", of a sync document */
+#define CLI_TRANSFER_LEN	(5 * CLI_WORD_LEN)
+const char *cli_transfer(const json_t *sync, char text[CLI_TRANSFER_LEN]);
+
 /* cli_links_print() - a table of links; with counters if @stats. */
 void cli_links_print(const json_t *links, bool stats);
 

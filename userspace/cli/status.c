@@ -231,14 +231,12 @@ static void label(const char *text)
 static void print_sync_state(const json_t *sync)
 {
 	const char *state = cli_text(sync, "state");
-	char a[CLI_WORD_LEN], b[CLI_WORD_LEN];
+	char text[CLI_TRANSFER_LEN], a[CLI_WORD_LEN];
 
 	if (!strcmp(state, "identical"))
 		printf(", identical on both servers");
 	else if (!strcmp(state, "transfer"))
-		printf(", %s of %s transferred",
-		       cli_count(cli_number(sync, "transfer_done"), a),
-		       cli_count(cli_number(sync, "transfer_total"), b));
+		printf(", transferred: %s", cli_transfer(sync, text));
 	else if (!strcmp(state, "behind"))
 		printf(", last writes on their way for %s",
 		       cli_time(cli_number(sync, "lag_ms") * 1000, a));

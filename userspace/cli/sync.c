@@ -22,6 +22,7 @@ static const char *state_text(const json_t *sync, char *text, size_t size)
 		{ "waiting", "waiting: not connected to the active server" },
 	};
 	const char *state = cli_text(sync, "state");
+	char how_far[CLI_TRANSFER_LEN];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
@@ -29,9 +30,7 @@ static const char *state_text(const json_t *sync, char *text, size_t size)
 			return texts[i].text;
 	if (strcmp(state, "transfer"))
 		return state;
-	snprintf(text, size, "transfer: %lld of %lld records",
-		 cli_number(sync, "transfer_done"),
-		 cli_number(sync, "transfer_total"));
+	snprintf(text, size, "transfer: %s", cli_transfer(sync, how_far));
 	return text;
 }
 
@@ -85,7 +84,7 @@ static void print_traffic(const json_t *sync)
 
 static void print(const json_t *sync)
 {
-	char text[128];
+	char text[CLI_TRANSFER_LEN + 32];
 
 	line("State", state_text(sync, text, sizeof(text)));
 	line("Path", path_text(sync));

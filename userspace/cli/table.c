@@ -117,6 +117,23 @@ const char *cli_bytes(long long bytes, char text[CLI_WORD_LEN])
 	return text;
 }
 
+const char *cli_transfer(const json_t *sync, char text[CLI_TRANSFER_LEN])
+{
+	long long done = cli_number(sync, "transfer_done");
+	long long total = cli_number(sync, "transfer_total");
+	long long rate = cli_number(sync, "transfer_rate");
+	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], c[CLI_WORD_LEN], d[CLI_WORD_LEN];
+	int len;
+
+	len = snprintf(text, CLI_TRANSFER_LEN, "%s of %s records",
+		       cli_count(done, a), cli_count(total, b));
+	if (rate > 0 && done <= total)
+		snprintf(text + len, CLI_TRANSFER_LEN - (size_t)len,
+			 ", %s a second, %s to go", cli_count(rate, c),
+			 cli_time((total - done) * 1000000 / rate, d));
+	return text;
+}
+
 const char *cli_carrier(bool carrier)
 {
 	return carrier ? "carrier" : "NO CARRIER";

@@ -66,7 +66,7 @@ json_t *status_sync(struct pair *p, bool full)
 	json_t *o;
 
 	sync_status(p->sync, &s);
-	o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+	o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		      "state", sync_text(s.state),
 		      "path", s.path ? document_kind(s.path) : "none",
 		      "position", (json_int_t)s.position,
@@ -74,7 +74,8 @@ json_t *status_sync(struct pair *p, bool full)
 		      "records", (json_int_t)s.records,
 		      "lag_ms", (json_int_t)(s.lag_ns / CTIHA_NS_PER_MS),
 		      "transfer_done", (json_int_t)s.transfer_done,
-		      "transfer_total", (json_int_t)s.transfer_total);
+		      "transfer_total", (json_int_t)s.transfer_total,
+		      "transfer_rate", (json_int_t)s.transfer_rate);
 	if (o && full)
 		add_sync_details(o, &s, p->resyncs);
 	return o;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the active sends, into the store. See apply.h. */
+#include "common/clock.h"
 #include "common/log.h"
 #include "daemon/sync/apply.h"
 
@@ -124,6 +125,7 @@ void apply_snapshot_begin(struct sync *s, struct connection *c,
 		return;
 	}
 	b->receiving = true;
+	b->pace = (struct pace){ clock_now_ns(), 0 };
 	b->claimed = r->state;
 	s->resyncs++;
 	log_info("sync: receiving %llu records over %s",
@@ -148,6 +150,7 @@ void apply_snapshot_resume(struct sync *s, struct connection *c,
 		return;
 	}
 	b->receiving = true;
+	b->pace = (struct pace){ clock_now_ns(), store_received(s->store) };
 	log_info("sync: receiving the rest, from record %llu of %llu on, over %s",
 		 (unsigned long long)store_received(s->store) + 1,
 		 (unsigned long long)r->state.records, sync_path_name(c->path));

@@ -91,10 +91,21 @@ struct flush {
 };
 
 /**
+ * struct pace - how quickly a transfer goes
+ * @since_ns: when it began, or went on
+ * @from: records that had been transferred before
+ */
+struct pace {
+	u64 since_ns;
+	u64 from;
+};
+
+/**
  * struct snapshot - all records as they were at one moment, on their way
  * @reader: NULL: there is none
  * @state: what it is a snapshot of
  * @sent: records handed to the connection
+ * @pace: of that
  * @ended: all of them were, and the end; kept until the standby confirms it
  * @keep_ns: without a connection it is kept until then, to go on with; also
  *           beyond a term of office
@@ -103,6 +114,7 @@ struct snapshot {
 	struct store_reader *reader;
 	struct store_state state;
 	u64 sent;
+	struct pace pace;
 	bool ended;
 	u64 keep_ns;
 };
@@ -153,6 +165,7 @@ struct active {
  * @live: the one that has
  * @receiving: a snapshot is under way; @claimed: what it will be. Broken off,
  *             the store keeps what came of it until another one begins
+ * @pace: of the records received
  * @open: a transaction is open; @open_received: on the received generation
  * @ack_due: say where we are when the input is used up
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
@@ -168,6 +181,7 @@ struct standby {
 	struct connection *live;
 	bool receiving;
 	struct store_state claimed;
+	struct pace pace;
 	bool open;
 	bool open_received;
 	bool ack_due;

@@ -98,6 +98,7 @@ static void announce(struct sync *s, u16 content)
 	struct active *a = &s->active;
 
 	a->sent = s->snapshot.state;
+	s->snapshot.pace = (struct pace){ clock_now_ns(), s->snapshot.sent };
 	a->connection->transfers++;
 	stream_report(s, a->connection, content, &s->snapshot.state,
 		      PACKET_NOT_SYNCED);

@@ -54,6 +54,15 @@ static enum sync_state standby_state(const struct sync *s)
 	return SYNC_BEHIND;
 }
 
+/* Records per second; 0 if too few came by to tell. */
+static u64 rate(const struct pace *pace, u64 done)
+{
+	u64 elapsed_ms = (clock_now_ns() - pace->since_ns) / CTIHA_NS_PER_MS;
+
+	return elapsed_ms && done > pace->from ?
+		       (done - pace->from) * 1000 / elapsed_ms : 0;
+}
+
 static void fill_active(const struct sync *s, struct sync_status *st)
 {
 	const struct active *a = &s->active;
@@ -68,6 +77,7 @@ static void fill_active(const struct sync *s, struct sync_status *st)
 	if (stream_sending(s)) {
 		st->transfer_done = s->snapshot.sent;
 		st->transfer_total = s->snapshot.state.records;
+		st->transfer_rate = rate(&s->snapshot.pace, s->snapshot.sent);
 	}
 }
 
@@ -89,6 +99,7 @@ static void fill_standby(const struct sync *s, struct sync_status *st)
 	if (b->receiving) {
 		st->transfer_done = store_received(s->store);
 		st->transfer_total = b->claimed.records;
+		st->transfer_rate = rate(&b->pace, st->transfer_done);
 	}
 }
 

@@ -97,6 +97,7 @@ struct sync_status {
 	u64 lag_ns;		/* age of the oldest unacknowledged write */
 	u64 transfer_done;	/* records, during SYNC_TRANSFER */
 	u64 transfer_total;
+	u64 transfer_rate;	/* records per second; 0: not known yet */
 };
 
 /*
