@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The packet backend's inside: the module's work done by the daemon itself over
- * AF_PACKET. packet.c is the node, packet_link.c a link, packet_carrier.c the
- * carriers, packet_event.c the news on their way to the daemon, packet_socket.c and
- * packet_timer.c what the operating system gives.
+ * AF_PACKET. packet.c takes the daemon's commands, packet_node.c is the node,
+ * packet_link.c a link, packet_carrier.c the carriers, packet_event.c the news on
+ * their way to the daemon, packet_socket.c and packet_timer.c what the operating
+ * system gives.
  *
  * Timers: per link one, for the next heartbeat, the detection deadline or the
  * next try to open the device, whichever comes first; one for the end of the
@@ -210,7 +211,7 @@ bool packet_carrier_of(const struct packet_link *link);
 /* Bits of CTIHA_REPORT_CARRIER, as last seen. */
 u32 packet_carrier_report(const struct packet *p);
 
-/* packet.c: the node. */
+/* packet_node.c: the node. */
 
 /* What heartbeats say of the node; a change is sent at once. */
 struct packet_said {
@@ -276,6 +277,12 @@ struct packet {
  */
 u64 packet_now(struct packet *p);
 
+/* Its timer: the lease has ended. */
+void packet_lease_ended(void *arg);
+
+/* What heartbeats would say of the node now. */
+struct packet_said packet_words(const struct packet *p);
+
 /* Everything a heartbeat says but the session's part. */
 void packet_fill(const struct packet *p, struct ctiha_frame *frame);
 
@@ -292,6 +299,12 @@ void packet_hear(struct packet *p, const struct ctiha_frame *frame,
 
 /* Post an event if the node is not as the daemon knows it. */
 void packet_tell_node(struct packet *p, enum ctiha_cause cause);
+
+/**
+ * packet_say_to_all() - send a frame on each link now
+ * @type: enum ctiha_frame_type
+ */
+void packet_say_to_all(struct packet *p, u8 type);
 
 /* Say what is new, and set the timers. Ends every entry into the backend. */
 void packet_settle(struct packet *p);
