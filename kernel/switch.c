@@ -8,8 +8,8 @@
 #include <net/genetlink.h>
 
 #include "carrier.h"
+#include "command.h"
 #include "node.h"
-#include "policy.h"
 #include "switch.h"
 
 /* From now on it is @next, whose reference this takes. */
@@ -80,18 +80,15 @@ static int read_ifindex(struct genl_info *info, int *ifindex)
 
 int ctiha_switch_cmd_set(struct sk_buff *request, struct genl_info *info)
 {
-	struct net *net = genl_info_net(info);
-	struct ctiha_net *cn = ctiha_net(net);
-	struct ctiha_node *node = ctiha_node_of(net);
+	struct ctiha_net *cn = ctiha_net(genl_info_net(info));
+	struct ctiha_node *node;
 	int ifindex, err = read_ifindex(info, &ifindex);
 
 	if (err)
 		return err;
-	if (!node) {
-		NL_SET_ERR_MSG(info->extack,
-			       "no node in this namespace: NODE_SET it first");
+	node = ctiha_command_node(info);
+	if (!node)
 		return -ENOENT;
-	}
 	rtnl_lock();
 	mutex_lock(&cn->config);
 	err = set(node, ifindex, info->extack);
