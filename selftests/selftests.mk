@@ -168,6 +168,7 @@ build-uml: uml-programs
 		KDIR="$$(scripts/build-kernel get um | sed -n 's/^KDIR=//p')"
 
 UML_RUNS := 'uml@960:selftests/uml/run build/uml/timing_test' \
+	    'uml@960:selftests/uml/run build/uml/gasp_test' \
 	    'uml@960:selftests/uml/run build/uml/fault_test' \
 	    'uml@3600:selftests/uml/repeat'
 check-uml:

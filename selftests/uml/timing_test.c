@@ -269,6 +269,57 @@ TEST_F(pair, silence_takes_a_session_down_at_the_deadline)
 	EXPECT_EQ(DETECT, news.link.detect_ns);
 }
 
+static bool lost_a_carrier(const struct news *news)
+{
+	return news->command == CTIHA_CMD_NODE_NTF &&
+	       news->event.cause == CTIHA_CAUSE_CARRIER;
+}
+
+static bool peer_lost_a_carrier(const struct news *news)
+{
+	return news->command == CTIHA_CMD_PEER_NTF &&
+	       !(news->peer.report & CTIHA_REPORT_CARRIER_L1);
+}
+
+/*
+ * The fastest link's tick sees it. Then every link, the slowest one, too, asks at once
+ * and three times more who is heard; nothing is decided.
+ */
+TEST_F(pair, lost_carrier_asks_on_every_link)
+{
+	struct captured captured;
+	unsigned int count = 0;
+	struct news news, told;
+	u64 cut_ns;
+	int lan;
+
+	ASSERT_TRUE(links_up(self, INTERVAL_US, INTERVAL_US));
+	ASSERT_EQ(0, server_link(self->a, CTIHA_LINK_LAN, SECOND / US, MULTIPLIER));
+	ASSERT_EQ(0, server_link(self->b, CTIHA_LINK_LAN, SECOND / US, MULTIPLIER));
+	lan = capture_open("la");
+	steady(self, 3 * SECOND + 95 * MS);
+	capture_flush(lan);
+	cut_ns = clock_now_ns();
+	ASSERT_EQ(0, bed_run("ip link set dev xa down"));
+	ASSERT_TRUE(server_await(self->a, lost_a_carrier, SECOND, &news));
+	EXPECT_GE(cut_ns + INTERVAL + EXACT_NS, news.event.time_ns);
+	EXPECT_EQ(CTIHA_REPORT_CARRIER_L2, news.node.report & CTIHA_REPORT_CARRIER);
+	sleep_until(news.event.time_ns + 5 * MS);
+	while (capture_next(lan, KEY, &captured)) {
+		if (captured.direction != CAPTURE_IN)
+			continue;
+		EXPECT_TIME(news.event.time_ns + count * MS, captured.time_ns);
+		EXPECT_EQ(0, captured.frame.report & CTIHA_REPORT_CARRIER_L1);
+		count++;
+	}
+	EXPECT_EQ(4, count);
+	EXPECT_TRUE(server_await(self->b, peer_lost_a_carrier, 0, &told));
+	EXPECT_LE(news.event.time_ns, told.event.time_ns);
+	EXPECT_EQ(CTIHA_SESSION_UP,
+		  server_view_link(self->a, CTIHA_LINK_CROSSOVER).state);
+	close(lan);
+}
+
 static bool session_works_one_way(const struct news *news)
 {
 	return news->command == CTIHA_CMD_LINK_NTF &&
