@@ -117,8 +117,16 @@ removed_for_good()
 
 fresh_pair_serves() { pair_up a && audit a && stores_equal; }
 
+# The namespaces of the storm are gone if all went well.
+storm_cleanup()
+{
+	ip netns del "${NS}s" 2> /dev/null || true
+	ip netns del "${NS}t" 2> /dev/null || true
+	cleanup
+}
+
 begin
-trap 'ip netns del "${NS}s" 2>/dev/null; ip netns del "${NS}t" 2>/dev/null; cleanup' EXIT
+trap storm_cleanup EXIT
 echo "# seed $STRESS_SEED"
 storm_begin
 for ((round = 1; round <= STRESS_ROUNDS; round++)); do

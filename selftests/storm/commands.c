@@ -183,21 +183,34 @@ static int report(struct storm *storm, struct genl *genl)
 	return storm_count(storm, REPORT, genl_call(genl, NULL, NULL));
 }
 
+/*
+ * The epoch to act in: what the peer votes for, as its vote frees from the promise
+ * that every heartbeat of it renews; else the next own one.
+ */
+static u64 next_epoch(struct storm *storm, const struct heartbeat_node *node,
+		      const struct heartbeat_peer *peer)
+{
+	u64 known = node->epoch > node->vote_epoch ? node->epoch : node->vote_epoch;
+	u8 number = (u8)storm->number;
+
+	if (peer->vote_epoch > known && ctiha_epoch_owner(peer->vote_epoch) == number)
+		return peer->vote_epoch;
+	return ctiha_epoch_next(known, number);
+}
+
 /* As if the arbiter had granted it just now. */
 static int act(struct storm *storm, struct genl *genl, u8 command,
 	       enum deed deed)
 {
 	struct heartbeat_node node;
+	struct heartbeat_peer peer;
 	struct nlmsghdr *nlh;
 	u64 seq, epoch;
 
-	if (genl_request_node(genl, &node, &seq))
+	if (genl_request_node(genl, &node, &seq) || genl_request_peer(genl, &peer))
 		return -ENOENT;
-	epoch = node.epoch;
-	if (command == CTIHA_CMD_ACTIVATE && epoch < node.vote_epoch)
-		epoch = node.vote_epoch;
-	if (command == CTIHA_CMD_ACTIVATE)
-		epoch += epoch % 2 == (u64)storm->number ? 2 : 1;
+	epoch = command == CTIHA_CMD_ACTIVATE ? next_epoch(storm, &node, &peer) :
+						node.epoch;
 	nlh = genl_begin(genl, command);
 	mnl_attr_put_u64(nlh, CTIHA_A_EPOCH, epoch);
 	mnl_attr_put_u64(nlh, CTIHA_A_GRANT_SENT_NS, now_ns());
