@@ -236,6 +236,7 @@ TEST_F_TIMEOUT(pair, heartbeat_leaves_every_interval, 600)
 		count = count_regular(self->port_b, US * us);
 		EXPECT_TRUE(count == beats || count == beats + 1);
 		EXPECT_EQ(0, stat(self->a, CTIHA_A_STAT_MISSED));
+		EXPECT_EQ(0, stat(self->a, CTIHA_A_STAT_WITHHELD));
 		EXPECT_EQ(0, stat(self->a, CTIHA_A_STAT_LOST));
 		EXPECT_EQ(0, stat(self->b, CTIHA_A_STAT_LOST));
 		ASSERT_EQ(0, server_link_del(self->a, CTIHA_LINK_CROSSOVER));
