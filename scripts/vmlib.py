@@ -15,6 +15,7 @@ run the caller under scripts/in-netns.
 All times returned are nanoseconds of the host's CLOCK_MONOTONIC.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -260,7 +261,9 @@ class Qmp:
                 return answer["return"]
 
     def close(self):
-        self._file.close()
+        # What a dead machine did not read is of no interest.
+        with contextlib.suppress(OSError):
+            self._file.close()
         self._sock.close()
 
 
