@@ -33,6 +33,7 @@
 
 #include "fence.h"
 #include "node.h"
+#include "pause.h"
 #include "trace.h"
 
 /* Time for the last words (a heartbeat) to leave before the last resort. */
@@ -47,9 +48,26 @@ struct fence_post {
 	struct nf_hook_ops ops;
 };
 
+bool ctiha_fence_backs(const struct ctiha_fence *fence)
+{
+	return (u64)atomic64_read(&fence->backed_ns) >= ctiha_pause_noticed_ns();
+}
+
 static bool is_open(const struct ctiha_fence *fence, u64 now_ns)
 {
-	return now_ns < (u64)atomic64_read(&fence->open_until_ns);
+	return now_ns < (u64)atomic64_read(&fence->open_until_ns) &&
+	       ctiha_fence_backs(fence);
+}
+
+/* For a frame that would be wrong if the machine has just stood still. */
+static bool is_surely_open(const struct ctiha_fence *fence)
+{
+	if (!is_open(fence, ktime_get_ns()))
+		return false;
+	if (!ctiha_pause_is_watched())
+		return true;
+	ctiha_pause_look();
+	return ctiha_fence_backs(fence);
 }
 
 static bool listed(const struct ctiha_fence_list *list,
@@ -181,13 +199,16 @@ static unsigned int pass(void *priv, struct sk_buff *skb,
 	unsigned int kind;
 
 	/* Frames that came in belong to others. */
-	if (is_open(fence, ktime_get_ns()) || skb->skb_iif)
+	if (skb->skb_iif)
+		return NF_ACCEPT;
+	/* Looking into the frame is for nothing, if its address may leave. */
+	if (!ctiha_pause_is_watched() && is_open(fence, ktime_get_ns()))
 		return NF_ACCEPT;
 	list = rcu_dereference(fence->list);
 	if (!list)
 		return NF_ACCEPT;
 	kind = fenced(list, skb);
-	if (kind == NOT_FENCED)
+	if (kind == NOT_FENCED || is_surely_open(fence))
 		return NF_ACCEPT;
 	atomic64_inc(&fence->dropped[kind]);
 	trace_ctiha_fence_drop(kind, skb->dev->ifindex);
@@ -226,6 +247,16 @@ void ctiha_fence_exit(struct ctiha_fence *fence)
 	kfree(rcu_dereference_raw(fence->list));
 }
 
+/* A lease that is not held has no ground: it is older than any pause. */
+static u64 backed_ns(const struct ctiha_lease *lease)
+{
+	if (lease->role != CTIHA_ROLE_ACTIVE)
+		return 0;
+	if (lease->deadline_ns == CTIHA_LEASE_SOLE)
+		return U64_MAX;
+	return lease->deadline_ns - lease->lease_ns;
+}
+
 void ctiha_fence_follow(struct ctiha_fence *fence,
 			const struct ctiha_lease *lease, bool forced)
 {
@@ -234,7 +265,9 @@ void ctiha_fence_follow(struct ctiha_fence *fence,
 	if (atomic64_read(&fence->open_until_ns) != until_ns)
 		trace_ctiha_fence(lease, atomic64_read(&fence->open_until_ns),
 				  until_ns);
+	/* In this order it is closed in between, at the worst. */
 	atomic64_set(&fence->open_until_ns, until_ns);
+	atomic64_set(&fence->backed_ns, backed_ns(lease));
 	if (forced && fence->last_resort != CTIHA_LAST_RESORT_NONE)
 		hrtimer_start(&fence->resort_timer, ns_to_ktime(LAST_WORDS_NS),
 			      HRTIMER_MODE_REL_HARD);

@@ -43,6 +43,8 @@ struct ctiha_fence_list {
  * struct ctiha_fence - the fence of a node
  * @open_until_ns: frames pass before this time; so it closes in time even where
  *                 every timer is late. U64_MAX: the peer has left
+ * @backed_ns: when that was sent which the lease rests on: frames pass only if no
+ *             pause of the machine was noticed since. U64_MAX: the peer has left
  * @list: NULL while there are no addresses; written under config
  * @posts: one hook for each net device; RTNL
  * @dropped: by enum ctiha_fenced
@@ -51,6 +53,7 @@ struct ctiha_fence_list {
  */
 struct ctiha_fence {
 	atomic64_t open_until_ns;
+	atomic64_t backed_ns;
 	struct ctiha_fence_list __rcu *list;
 	struct list_head posts;
 	atomic64_t dropped[CTIHA_FENCED_KINDS];
@@ -95,6 +98,14 @@ int ctiha_fence_set(struct ctiha_node *node, const struct ctiha_fence_spec *spec
  */
 void ctiha_fence_follow(struct ctiha_fence *fence,
 			const struct ctiha_lease *lease, bool forced);
+
+/**
+ * ctiha_fence_backs() - does the lease rest on something from after all pauses?
+ * @fence: fence
+ *
+ * Context: any.
+ */
+bool ctiha_fence_backs(const struct ctiha_fence *fence);
 
 /**
  * ctiha_fence_device_add() - a net device has come: guard it, if need be

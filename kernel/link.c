@@ -107,6 +107,18 @@ void ctiha_link_view(const struct ctiha_link *link,
 	view->stats[CTIHA_A_STAT_LOST] = session->lost;
 }
 
+void ctiha_link_count_each(struct ctiha_node *node, unsigned int stat)
+{
+	unsigned int i;
+
+	for (i = 0; i < CTIHA_LINKS; i++) {
+		struct ctiha_link *link = ctiha_link_locked(node, i);
+
+		if (link)
+			ctiha_link_count(link, stat);
+	}
+}
+
 void ctiha_link_drop(struct ctiha_link *link, enum ctiha_diag diag, u64 random)
 {
 	ctiha_session_drop(&link->session, diag, random);

@@ -225,6 +225,15 @@ void ctiha_link_view(const struct ctiha_link *link,
 		     struct ctiha_link_view *view);
 
 /**
+ * ctiha_link_count_each() - count something on all links
+ * @node: their node
+ * @stat: CTIHA_A_STAT_*
+ *
+ * Context: node's lock held.
+ */
+void ctiha_link_count_each(struct ctiha_node *node, unsigned int stat);
+
+/**
  * ctiha_link_count() - count something
  * @link: link
  * @stat: CTIHA_A_STAT_*

@@ -12,6 +12,7 @@
  *   gasp     its last words
  *   verdict  is the peer silent, or do we not listen?
  *   sleep    suspend and hibernation
+ *   pause    has the virtual machine stood still? cmos, skew: how that is known
  *   device   net devices that come and go
  *   netlink, policy, message, notify  commands, their checks, replies, events
  *   damping, loss, quality   how good a link is, and what follows; trace: tracepoints
@@ -24,6 +25,7 @@
 #include "link.h"
 #include "netlink.h"
 #include "node.h"
+#include "pause.h"
 #include "sleep.h"
 
 static unsigned int net_id;
@@ -76,6 +78,7 @@ static int __init ctiha_init(void)
 	err = genl_register_family(&ctiha_family);
 	if (err)
 		goto undo_gasp;
+	ctiha_pause_register();
 	return 0;
 
 undo_gasp:
@@ -96,6 +99,7 @@ static void __exit ctiha_exit(void)
 {
 	ctiha_notify_stop();
 	genl_unregister_family(&ctiha_family);
+	ctiha_pause_unregister();
 	ctiha_gasp_unregister();
 	ctiha_sleep_unregister();
 	ctiha_watch_unregister();

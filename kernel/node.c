@@ -8,6 +8,8 @@
 #include <linux/bottom_half.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/rtnetlink.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -32,6 +34,24 @@ void ctiha_node_unlock(struct ctiha_node *node, unsigned long flags)
 {
 	raw_spin_unlock_irqrestore(&node->lock, flags);
 	local_bh_enable();
+}
+
+void ctiha_node_each(void (*do_it)(struct ctiha_node *node))
+{
+	struct ctiha_node *node;
+	unsigned long flags;
+	struct net *net;
+
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		node = ctiha_node_of(net);
+		if (!node)
+			continue;
+		flags = ctiha_node_lock(node);
+		do_it(node);
+		ctiha_node_unlock(node, flags);
+	}
+	up_read(&net_rwsem);
 }
 
 u32 ctiha_node_report(const struct ctiha_node *node)
@@ -159,7 +179,8 @@ static bool was_forced(const struct ctiha_lease *lease, enum ctiha_cause cause)
 	return lease->role != CTIHA_ROLE_ACTIVE &&
 	       (cause == CTIHA_CAUSE_LEASE_EXPIRED ||
 		cause == CTIHA_CAUSE_DAEMON_CLOSED ||
-		cause == CTIHA_CAUSE_DAEMON_SILENT);
+		cause == CTIHA_CAUSE_DAEMON_SILENT ||
+		cause == CTIHA_CAUSE_PAUSE);
 }
 
 static void announce_self(struct ctiha_node *node, enum ctiha_cause cause,
@@ -240,7 +261,8 @@ void ctiha_node_view(const struct ctiha_node *node,
 		.promise_ns = lease->promise_ns,
 		.epoch = lease->epoch,
 		.vote_epoch = lease->vote_epoch,
-		.lease_left_ns = ctiha_lease_left_ns(lease, now_ns),
+		.lease_left_ns = ctiha_fence_backs(&node->fence) ?
+				 ctiha_lease_left_ns(lease, now_ns) : 0,
 		.promise_left_ns = left_ns(lease->promise_until_ns, now_ns),
 		.sync_pos = node->sync_pos,
 		.event_seq = node->outbox.seq,

@@ -145,6 +145,14 @@ void ctiha_node_unlock(struct ctiha_node *node, unsigned long flags)
 	__releases(&node->lock);
 
 /**
+ * ctiha_node_each() - do something with the node of each network namespace
+ * @do_it: what; the node's lock is held
+ *
+ * Context: process, sleeps.
+ */
+void ctiha_node_each(void (*do_it)(struct ctiha_node *node));
+
+/**
  * ctiha_timer_arm() - have a one-shot timer run at a deadline or before
  * @timer: timer whose function checks the deadline and arms it again
  * @deadline_ns: the deadline, U64_MAX for none

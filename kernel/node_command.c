@@ -12,6 +12,7 @@
 #include "key.h"
 #include "message.h"
 #include "node.h"
+#include "pause.h"
 
 int ctiha_node_cmd_get(struct sk_buff *request, struct genl_info *info)
 {
@@ -27,6 +28,7 @@ int ctiha_node_cmd_get(struct sk_buff *request, struct genl_info *info)
 	skb = ctiha_command_reply(info, &head);
 	if (!skb)
 		return -ENOMEM;
+	ctiha_pause_look();
 	flags = ctiha_node_lock(node);
 	now_ns = ktime_get_ns();
 	ctiha_node_settle(node, now_ns);

@@ -7,10 +7,7 @@
  * role before, and the last heartbeat tells the peer.
  */
 #include <linux/ktime.h>
-#include <linux/rtnetlink.h>
-#include <linux/rwsem.h>
 #include <linux/suspend.h>
-#include <net/net_namespace.h>
 
 #include "link.h"
 #include "node.h"
@@ -30,32 +27,7 @@ static void fall_asleep(struct ctiha_node *node)
 
 static void wake(struct ctiha_node *node)
 {
-	unsigned int i;
-
-	for (i = 0; i < CTIHA_LINKS; i++) {
-		struct ctiha_link *link = ctiha_link_locked(node, i);
-
-		if (link)
-			ctiha_link_count(link, CTIHA_A_STAT_STALLS);
-	}
-}
-
-static void with_each_node(void (*do_it)(struct ctiha_node *node))
-{
-	struct ctiha_node *node;
-	unsigned long flags;
-	struct net *net;
-
-	down_read(&net_rwsem);
-	for_each_net(net) {
-		node = ctiha_node_of(net);
-		if (!node)
-			continue;
-		flags = ctiha_node_lock(node);
-		do_it(node);
-		ctiha_node_unlock(node, flags);
-	}
-	up_read(&net_rwsem);
+	ctiha_link_count_each(node, CTIHA_A_STAT_STALLS);
 }
 
 static int sleep_event(struct notifier_block *nb, unsigned long event,
@@ -64,11 +36,11 @@ static int sleep_event(struct notifier_block *nb, unsigned long event,
 	switch (event) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
-		with_each_node(fall_asleep);
+		ctiha_node_each(fall_asleep);
 		break;
 	case PM_POST_SUSPEND:
 	case PM_POST_HIBERNATION:
-		with_each_node(wake);
+		ctiha_node_each(wake);
 		break;
 	}
 	return NOTIFY_DONE;

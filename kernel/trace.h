@@ -70,7 +70,11 @@
 	{ CTIHA_CAUSE_DAEMON_SILENT,	"daemon-silent" },		\
 	{ CTIHA_CAUSE_SESSION,		"session" },			\
 	{ CTIHA_CAUSE_PEER,		"peer" },			\
-	{ CTIHA_CAUSE_DEVICE,		"device" })
+	{ CTIHA_CAUSE_DEVICE,		"device" },			\
+	{ CTIHA_CAUSE_LAST_WORDS,	"last-words" },			\
+	{ CTIHA_CAUSE_CARRIER,		"carrier" },			\
+	{ CTIHA_CAUSE_SLEEP,		"sleep" },			\
+	{ CTIHA_CAUSE_PAUSE,		"pause" })
 
 #define show_ctiha_fenced(kind) __print_symbolic(kind,			\
 	{ CTIHA_FENCED_IPV4,		"ipv4" },			\

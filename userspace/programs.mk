@@ -10,7 +10,8 @@ PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 libevent libmnl smartc
 # What programs share. Kept in an archive, so that each gets what it calls.
 SHARED_SOURCES := $(wildcard userspace/common/*.c) \
 		  kernel/budget.c kernel/complaint.c kernel/damping.c \
-		  kernel/frame.c kernel/lease.c kernel/loss.c kernel/session.c
+		  kernel/frame.c kernel/lease.c kernel/loss.c kernel/session.c \
+		  kernel/skew.c
 SHARED := $(BUILD)/lib/libshared$(FLAVOUR).a
 
 ctihad_SOURCES := $(wildcard userspace/daemon/*.c userspace/daemon/*/*.c) \

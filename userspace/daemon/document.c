@@ -53,6 +53,7 @@ static const char *const causes[] = {
 	[CTIHA_CAUSE_LAST_WORDS] = "last-words",
 	[CTIHA_CAUSE_CARRIER] = "carrier",
 	[CTIHA_CAUSE_SLEEP] = "sleep",
+	[CTIHA_CAUSE_PAUSE] = "pause",
 };
 
 static const char *const last_words[] = {

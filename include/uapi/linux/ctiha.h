@@ -79,6 +79,13 @@
  * any other. Nothing depends on it: a gasp may be lost. Whoever has gasped does
  * nothing more: ATTACH is refused (ESHUTDOWN) until the module is loaded anew.
  *
+ * PAUSES
+ *
+ * A virtual machine that is paused and resumed may not see the time pass, and so not
+ * the end of its lease. If its real-time clock shows that it stood still, the module
+ * closes the fence and leaves the active role, as it would have done (cause PAUSE). No
+ * vote and no grant for what was sent before that opens the fence again.
+ *
  * NETLINK
  *
  * Generic netlink family "ctiha", one node per network namespace.
@@ -254,6 +261,7 @@ enum ctiha_cause {
 	CTIHA_CAUSE_LAST_WORDS,		/* this system, or its module, ends */
 	CTIHA_CAUSE_CARRIER,		/* a NIC lost or got its carrier */
 	CTIHA_CAUSE_SLEEP,		/* the machine is about to sleep */
+	CTIHA_CAUSE_PAUSE,		/* the virtual machine stood still */
 };
 
 enum {
