@@ -10,6 +10,7 @@ sent them. Runs itself under scripts/in-netns; `make check-pair`.
 
 import argparse
 import os
+import signal
 import socket
 import struct
 import sys
@@ -75,8 +76,8 @@ class Bed:
         self.pair.start_arbiter()
         for server in self.pair.servers:
             server.ready(300)
-        self.pair.native("caller", "ping", "-q", "-i", "0.02", pairlib.SERVICE,
-                         stdout=-3, stderr=-3)
+        self.caller = self.pair.native("caller", "ping", "-q", "-i", "0.02",
+                                       pairlib.SERVICE, stdout=-3, stderr=-3)
 
     def whole(self):
         """(active, standby), as of now."""
@@ -90,6 +91,15 @@ class Bed:
         server.start()
         server.ready(300)
         self.whole()
+
+    def stop(self, server):
+        """Stands it still when nothing is on its way out: what a NIC was given
+        before, leaves after it. Then it is asked for the service again."""
+        self.caller.send_signal(signal.SIGSTOP)
+        self.pair.wait("nobody asks", lambda: not self.taps[server].since(
+            vmlib.now_ns() - 300 * MS), LIMIT)
+        server.vm.stop()
+        self.caller.send_signal(signal.SIGCONT)
 
     def serves(self, server):
         self.pair.wait(f"{server.name} serves",
@@ -215,28 +225,170 @@ def stopped_cut_off(bed):
     assert left["cause"] == "lease-expired", left["cause"]
 
 
-def paused(bed):
-    victim, survivor = bed.whole()
-    victim.vm.stop()
-    bed.serves(survivor)
-    time.sleep(1)
-    begin = vmlib.now_ns()
-    epoch = victim.events("node")[-1]["node"]["epoch"]
+def resume(bed, victim, survivor):
+    """The other one has taken over. Return: frames of the service after that."""
     seen = len(victim.events("node"))
+    begin = vmlib.now_ns()
     victim.vm.cont()
     active, _ = bed.whole()
-    frames = bed.taps[victim].since(begin)
-    roles = [event["node"] for event in victim.events("node")[seen:]]
-    print(f"# {len(frames)} frames of the service after the pause, at "
-          f"{[round((when - begin) / MS, 1) for when in frames[:5]]} ms")
     assert active is survivor
-    assert not [node for node in roles if node["role"] == "active" and
-                node["epoch"] == epoch], roles
-    assert not frames, f"{len(frames)} frames of the service after the pause"
+    frames = [when - begin for when in bed.taps[victim].since(begin)]
+    acts = [event["node"]["role"] == "active"
+            for event in victim.events("node")[seen:]]
+    ended = [event["cause"] for event in victim.events("node")[seen:]
+             if event["node"]["role"] != "active"]
+    print(f"# left by {ended[0]}; {len(frames)} frames of the service after the pause"
+          f" {[round(when / MS, 1) for when in frames[:5]]}")
+    assert ended[0] in ("pause", "higher-epoch", "lease-expired"), ended[0]
+    assert acts == sorted(acts, reverse=True), "it acted again"
+    return frames
 
 
-TESTS = [panic, paused, reboot, stopped_cut_off, unload_of_standby,
-         stopped_with_links, stopped_without_crossover, power_off]
+def paused(bed):
+    """Longer than a second: not one frame, see Documentation/timing.rst."""
+    for seconds in (2, 5):
+        victim, survivor = bed.whole()
+        bed.stop(victim)
+        bed.serves(survivor)
+        time.sleep(seconds)
+        frames = resume(bed, victim, survivor)
+        assert not frames, f"{len(frames)} frames of the service after the pause"
+        assert "real-time clock" in victim.run("dmesg | grep 'stood still'")
+
+
+def stops_shortly(bed, victim, survivor):
+    """Return: seconds until the other one acted, and the victim may go on."""
+    seen = len(survivor.events("node"))
+    bed.stop(victim)
+    begin = vmlib.now_ns()
+    bed.pair.wait(f"{survivor.name} acts", lambda: [
+        event for event in survivor.events("node")[seen:]
+        if event["node"]["role"] == "active"], LIMIT, 0.005)
+    return (vmlib.now_ns() - begin) / 1e9
+
+
+def paused_shortly(bed):
+    """As long as it takes the other one to take over. May not be noticed by the
+    clock: then frames leave until the peer is heard, or until the lease ends."""
+    lease = int(bed.pair.times["lease"][:-2]) * MS
+    for _ in range(5):
+        victim, survivor = bed.whole()
+        print(f"# paused for {stops_shortly(bed, victim, survivor):.3f} s")
+        late = [when for when in resume(bed, victim, survivor)
+                if when > lease + 500 * MS]
+        assert not late, f"frames of the service {late[0] / MS:.0f} ms after the pause"
+
+
+def stands(bed):
+    return [(status.get("role"), status.get("epoch"))
+            for status in (server.status() for server in bed.pair.servers)]
+
+
+def undisturbed(bed, do, undo):
+    """Whatever is done, the same one serves, in the same epoch."""
+    bed.whole()
+    before = stands(bed)
+    seen = [len(server.events("node")) for server in bed.pair.servers]
+    for deed in (do, undo):
+        deed()
+        time.sleep(3)
+        assert stands(bed) == before, f"{before} became {stands(bed)}"
+    bed.whole()
+    for server, count in zip(bed.pair.servers, seen):
+        roles = {event["node"]["role"] for event in server.events("node")[count:]}
+        assert len(roles) < 2, f"{server.name} changed its role: {roles}"
+
+
+def handed_over(bed, do, undo):
+    """The active one leaves the role, and then the other one acts. Return: how."""
+    victim, survivor = bed.whole()
+    seen = len(victim.events("node"))
+    begin = vmlib.now_ns()
+    error = victim.error + survivor.error
+    do()
+    bed.serves(survivor)
+    left = bed.pair.wait("it tells how its term ended", lambda: [
+        event for event in victim.events("node")[seen:]
+        if event["node"]["role"] != "active"], LIMIT)[0]
+    acts = activated(survivor, begin)
+    print(f"# left by {left['cause']}, the other acts {(acts - left['time_ns']) / MS:.2f}"
+          f" ms later (clocks known to {error / MS:.2f} ms)")
+    assert acts >= left["time_ns"] - error
+    undo()
+    active, _ = bed.whole()
+    assert active is survivor
+    late = bed.taps[victim].since(left["time_ns"] + error)
+    assert not late, f"{len(late)} frames of the service after the end of its term"
+    return left["cause"]
+
+
+def wall_clock(bed):
+    for server in bed.whole():
+        for days in (1, -1):
+            undisturbed(bed, lambda: server.run(
+                f"date -s @$(($(date +%s) + {days * 86400}))"), lambda: None)
+
+
+def real_time_clock(bed):
+    """Set ahead it looks as if the machine had stood still: once."""
+    def step(server, days):
+        server.run(f"date -s @$(($(date +%s) + {days * 86400})); hwclock -w -u")
+
+    active, standby = bed.whole()
+    undisturbed(bed, lambda: step(standby, 1), lambda: step(standby, -1))
+    undisturbed(bed, lambda: step(active, -1), lambda: None)
+    active, _ = bed.whole()
+    epoch = active.status()["epoch"]
+    seen = len(active.events("node"))
+    step(active, 1)
+    bed.pair.wait("it leaves the role", lambda: [
+        event for event in active.events("node")[seen:]
+        if event["cause"] == "pause" and event["node"]["role"] == "standby"], LIMIT)
+    server, _ = bed.whole()
+    assert server.status()["epoch"] > epoch
+    begin = vmlib.now_ns()
+    bed.pair.wait("the fence is open", lambda: bed.taps[server].since(begin), LIMIT)
+    causes = [event["cause"] for event in active.events("node")[seen:]]
+    assert causes.count("pause") == 1, causes
+
+
+def nic_removed(bed):
+    def remove(server, name):
+        server.run(f"echo 1 > $(readlink -f /sys/class/net/{name}/device/..)/remove")
+        assert name not in server.run("ls /sys/class/net"), f"{name} is still there"
+
+    active, _ = bed.whole()
+    before = stands(bed)
+    remove(active, "crossover")
+    time.sleep(3)
+    assert stands(bed) == before, f"{before} became {stands(bed)}"
+    bed.restart(active)
+    active, _ = bed.whole()
+    handed_over(bed, lambda: remove(active, "lan"), lambda: bed.restart(active))
+
+
+def cables(bed):
+    """Of each server: crossover, LAN, both."""
+    def plug(server, nics, up):
+        for nic in nics:
+            for end in bed.pair.servers if nic == 0 else [server]:
+                end.vm.set_link(nic, up)
+
+    def pull(test, server, nics):
+        print(f"# {server.name}: {' and '.join(('crossover', 'LAN')[nic] for nic in nics)}")
+        test(bed, lambda: plug(server, nics, False), lambda: plug(server, nics, True))
+
+    for nics in ((0,), (1,), (0, 1)):
+        _, standby = bed.whole()
+        pull(undisturbed, standby, nics)
+    for test, nics in ((undisturbed, (0,)), (handed_over, (1,)), (handed_over, (0, 1))):
+        active, _ = bed.whole()
+        pull(test, active, nics)
+
+
+TESTS = [panic, paused, paused_shortly, reboot, stopped_cut_off, unload_of_standby,
+         stopped_with_links, stopped_without_crossover, wall_clock, real_time_clock,
+         nic_removed, cables, power_off]
 
 
 def run_tests(bed, tests):
@@ -244,14 +396,16 @@ def run_tests(bed, tests):
     for number, test in enumerate(tests, 1):
         try:
             test(bed)
-        except (AssertionError, StopIteration) as error:
+        except (AssertionError, StopIteration, pairlib.PairError) as error:
             failed = 1
             print("# " + str(error).replace("\n", "\n# "))
             print(f"not ok {number} {test.__name__}", flush=True)
+            # What it has left half done is not the next one's trouble.
             for server in bed.pair.servers:
-                if not server.vm.running():
-                    server.start()
-                    server.ready(300)
+                server.kill()
+                server.start()
+            for server in bed.pair.servers:
+                server.ready(300)
         else:
             print(f"ok {number} {test.__name__}", flush=True)
     return failed
