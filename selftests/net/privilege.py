@@ -61,6 +61,8 @@ class Family:
                                     NETLINK_GENERIC)
         self.socket.bind((0, 0))
         self.socket.settimeout(20)
+        self.socket.setsockopt(270, 10, 1)    # errors do not repeat the request
+        self.socket.setsockopt(270, 11, 1)    # but say why, where there are words
         self.seq = 0
         self.raw = b""    # all that ever came in
         answer = self.ask(3, attr(2, b"ctiha\0"), family=CTRL)[0]
@@ -70,7 +72,7 @@ class Family:
         self.group = struct.unpack("=I", group[2])[0]
 
     def ask(self, command, data=b"", flags=0, family=None):
-        """Payloads of the answers. Raises OSError as the kernel says."""
+        """Payloads of the answers. Raises OSError as the kernel says, with its words."""
         self.seq += 1
         body = struct.pack("=BBH", command, 1, 0) + data
         self.socket.send(struct.pack("=IHHII", len(body) + 16, family or self.id,
@@ -88,7 +90,7 @@ class Family:
                 if kind in (ERROR, DONE):
                     code = struct.unpack_from("=i", payload)[0]
                     if code < 0:
-                        raise OSError(-code, NAMES.get(command, command))
+                        raise OSError(-code, payload[20:])
                     return answers
                 answers.append(payload)
 
@@ -117,20 +119,26 @@ def changes(ifindex):
             (LEAVE, b""), (SWITCH_SET, nest(A_SWITCH, u32(1, ifindex)))]
 
 
-def code_of(family, command, data):
+def answer_to(family, command, data):
+    """Error number, 0 for none, and the kernel's words, if any."""
     try:
         family.ask(command, data)
     except OSError as error:
-        return error.errno
-    return 0
+        return error.errno, error.strerror
+    return 0, b""
 
 
 def refused(family):
-    """Every command that changes something."""
+    """Every command that changes something, before the module is asked.
+
+    It refuses the daemon's commands to others with EPERM, too, but in words.
+    """
     for command, data in changes(socket.if_nametoindex("l")):
-        code = code_of(family, command, data)
+        code, words = answer_to(family, command, data)
         if code != errno.EPERM:
             sys.exit(f"{NAMES[command]}: {errno.errorcode.get(code, code)}, not EPERM")
+        if words:
+            sys.exit(f"{NAMES[command]} got as far as the module: {words}")
 
 
 def reads(family, key_file):
@@ -163,7 +171,7 @@ def events(family):
 
 
 def must(family, what, command, data, code=0):
-    got = code_of(family, command, data)
+    got, _ = answer_to(family, command, data)
     if got != code:
         sys.exit(f"{what}: {errno.errorcode.get(got, got)}")
 
