@@ -18,6 +18,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
@@ -31,12 +32,13 @@ SYSTEMS = ("ctiha-module", "ctiha-packet", "ctiha-packet-rt",
            "keepalived-bfd-rt", "bfdd", "bfdd-rt", "corosync", "corosync-nort")
 NOTHING = "none"        # the guest without a system, which its cost is compared with
 # By load: simulated seconds without a cut, and cuts.
-LOADS = {"idle": (600, 200), "cpu": (60, 25), "fifo": (60, 25), "flood": (60, 25)}
-QUICK = {"idle": (20, 10), "cpu": (5, 3), "fifo": (5, 3), "flood": (5, 3)}
+LOADS = {"idle": (60, 100), "cpu": (10, 10), "fifo": (10, 10), "flood": (10, 10)}
+QUICK = {"idle": (10, 10), "cpu": (2, 2), "fifo": (2, 2), "flood": (2, 2)}
 INTERVAL_MS, MULTIPLIER = 10, 3
 FLOOD = 4000            # datagrams a second
 SHIFT = 3               # an instruction of the guest takes 2^SHIFT ns
 NS_PER_MS, NS_PER_S = 10 ** 6, 10 ** 9
+BEGUN = time.monotonic()
 PEERS = {"keepalived": "usr/sbin/keepalived", "corosync": "usr/sbin/corosync",
          "bfdd": "usr/lib/frr/bfdd"}
 NEEDED = ("sch_ingress", "cls_matchall", "act_gact")
@@ -60,6 +62,12 @@ def arguments():
 
 
 # --- the guests ---------------------------------------------------------------
+
+def say(what):
+    """How far it is, with the time since the start."""
+    print(f"bench-detect: {time.monotonic() - BEGUN:5.0f} s: {what}", file=sys.stderr,
+          flush=True)
+
 
 def peers_root():
     done = subprocess.run([os.path.join(TOP, "scripts", "peers"), "get"], check=True,
@@ -106,13 +114,22 @@ def initramfs(args, rundir, family):
                         *[os.path.join(BUILD, name) for name in programs]], files)
 
 
-def run_guest(args, initrd, plan):
-    """Its console, and whether it came to its end."""
-    done = subprocess.run(
-        [os.path.join(TOP, "scripts", "icount-run"), "-k", args.kernel, "-t",
-         str(args.limit), "-c", "2", "-s", str(SHIFT), "-i", initrd, "--", *plan],
-        check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return done.stdout, not done.returncode
+def run_guest(args, initrd, plan, path, head):
+    """Its console, kept in path as it comes. What a load showed is worth keeping even
+    if the guest does not come to its end."""
+    command = [os.path.join(TOP, "scripts", "icount-run"), "-k", args.kernel, "-t",
+               str(args.limit), "-c", "2", "-s", str(SHIFT), "-i", initrd, "--", *plan]
+    lines = []
+    with open(path, "w", encoding="utf-8", buffering=1) as log, \
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True, errors="replace") as guest:
+        log.write(head)
+        for line in guest.stdout:
+            log.write(line)
+            lines.append(line)
+            if line.startswith("bench: load "):
+                say(f"{plan[0]}: {line.split()[2]} measured")
+    return "".join(lines), not guest.returncode
 
 
 def earlier(path, head):
@@ -134,11 +151,8 @@ def boot(args, initrds, system, loads):
     console = earlier(path, head) if args.resume else None
     if console:
         return console
-    console, whole = run_guest(args, initrds[system.partition("-")[0]], plan)
-    with open(path, "w", encoding="utf-8") as log:
-        log.write(head + console)
-    print(f"bench-detect: {system}: {'done' if whole else 'failed, see ' + path}",
-          file=sys.stderr)
+    console, whole = run_guest(args, initrds[system.partition("-")[0]], plan, path, head)
+    say(f"{system}: {'done' if whole else 'failed, see ' + path}")
     return console
 
 

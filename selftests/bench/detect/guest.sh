@@ -9,7 +9,8 @@
 #      +-----------------+        cable1        +-----------------+
 #
 # A pair of SYSTEM starts anew for each load. What is measured is cable0; only
-# ctiha uses cable1, as it insists on two links. FLOOD is in datagrams a second.
+# ctiha uses cable1, as it insists on two links; the observer cuts it for good when
+# the time without cuts is over. FLOOD is in datagrams a second.
 #
 # SYSTEM is FILE or FILE-VARIANT. FILE.sh, sourced here, calls `tells` and defines
 # system_start NODE VARIANT, which starts all through `node` or, if its output tells
@@ -41,6 +42,7 @@ network()
 		ip -n $n link set cable0$n up
 		ip -n $n link set cable1$n up
 		ip netns exec $n tc qdisc add dev cable0$n clsact
+		ip netns exec $n tc qdisc add dev cable1$n clsact
 	done
 	ip netns exec a ping -c 1 -w 10 "${ADDRESS[b]}" > /dev/null ||
 		echo "bench: no way from a to b"
@@ -89,7 +91,7 @@ observe_start()
 {
 	# Above every realtime priority, and not throttled with them.
 	ip netns exec a chrt -d -T 500000 -D 1000000 -P 1000000 0 \
-		observe "$DOWN" "$UP" /run/netns/b cable0a cable0b "$1" "$2" 7 \
+		observe "$DOWN" "$UP" /run/netns/b "$1" "$2" 7 \
 		< $WORK/a.out > $WORK/observed 2> $WORK/observe.log &
 	observer=$!
 }

@@ -4,9 +4,11 @@
  * one of the two systems on it says so. For all systems the same: a line of its
  * output that matches DOWN or UP, stamped when it arrives.
  *
- *   SYSTEM | observe DOWN UP NETNS DEVICE PEER_DEVICE QUIET CUTS SEED
+ *   SYSTEM | observe DOWN UP NETNS QUIET CUTS SEED
  *
- * Runs in the observed system's namespace; NETNS is its peer's. It needs a realtime
+ * Runs in the observed system's namespace; NETNS is its peer's. The cable is
+ * cable0a to cable0b. After the time without cuts cable1 is cut for good: a system
+ * that has two links shall lose its peer, not one link of two. It needs a realtime
  * class above the load's, or it would measure its own lateness. An expression may
  * have one group, the event's own time in ns, for a system whose reader is late. The
  * line "loaded" says that all is running, and begins the time without cuts.
@@ -43,7 +45,8 @@
 #define NS_PER_S	1000000000ull
 #define NS_PER_MS	1000000ull
 #define PATIENCE	(60 * NS_PER_S)
-#define SETTLE		(5 * NS_PER_S)
+#define SETTLE		(2 * NS_PER_S)
+#define CALM		(1500 * NS_PER_MS)	/* BFD's timers are slow until then */
 #define HOLD		(200 * NS_PER_MS)
 #define JITTER		(100 * NS_PER_MS)
 #define FOREVER		(~0ull)
@@ -55,7 +58,7 @@ struct end {
 
 struct observer {
 	regex_t down, up;
-	struct end ends[2];
+	struct end ends[2], spares[2];
 	bool is_up;
 	bool loaded;
 	char line[4096];
@@ -121,6 +124,12 @@ static void filter(const struct end *end, bool add)
 				  mnl_socket_get_portid(end->socket), NULL,
 				  NULL) < 0)
 		fail("the filter");
+}
+
+static void cut_spare(const struct observer *o)
+{
+	filter(&o->spares[0], true);
+	filter(&o->spares[1], true);
 }
 
 static void cable(const struct observer *o, bool cut)
@@ -212,6 +221,8 @@ static void take_line(struct observer *o, unsigned long long when)
 	bool down;
 
 	fprintf(stderr, "%llu %s\n", when, o->line);
+	if (!strcmp(o->line, "loaded"))
+		o->loaded = true;
 	down = said(&o->down, o->line, &when);
 	if (!down && !said(&o->up, o->line, &when))
 		return;
@@ -275,12 +286,23 @@ static bool wait_for(struct observer *o, bool up)
 
 /* ---- what is done ---- */
 
+static void wait_loaded(struct observer *o)
+{
+	unsigned long long end = now() + PATIENCE, t;
+
+	while (!o->loaded && (t = now()) < end)
+		listen_once(o, end - t);
+	if (!o->loaded) {
+		errno = ETIMEDOUT;
+		fail("nobody says that all is running");
+	}
+}
+
 static void stay_quiet(struct observer *o, unsigned long long span)
 {
 	if (!wait_for(o, true))
 		return;
-	while (!o->loaded)
-		listen_once(o, PATIENCE);
+	wait_loaded(o);
 	listen_for(o, SETTLE);
 	print_counters();
 	printf("%llu quiet\n", now());
@@ -295,7 +317,7 @@ static bool cut_once(struct observer *o)
 
 	if (!wait_for(o, true))
 		return false;
-	listen_for(o, HOLD + (unsigned long long)random() % JITTER);
+	listen_for(o, CALM + (unsigned long long)random() % JITTER);
 	/* A false alarm just now: the cable is cut when all is well. */
 	if (!wait_for(o, true))
 		return false;
@@ -311,21 +333,24 @@ int main(int argc, char **argv)
 	static struct observer o;
 	int cuts;
 
-	if (argc != 9 || regcomp(&o.down, argv[1], REG_EXTENDED) ||
+	if (argc != 7 || regcomp(&o.down, argv[1], REG_EXTENDED) ||
 	    regcomp(&o.up, argv[2], REG_EXTENDED)) {
-		fputs("usage: observe DOWN UP NETNS DEVICE PEER_DEVICE QUIET CUTS SEED\n",
+		fputs("usage: observe DOWN UP NETNS QUIET CUTS SEED\n",
 		      stderr);
 		return 2;
 	}
-	open_end(&o.ends[0], argv[4]);
+	open_end(&o.ends[0], "cable0a");
+	open_end(&o.spares[0], "cable1a");
 	enter(argv[3]);
-	open_end(&o.ends[1], argv[5]);
-	srandom((unsigned int)atoi(argv[8]));
+	open_end(&o.ends[1], "cable0b");
+	open_end(&o.spares[1], "cable1b");
+	srandom((unsigned int)atoi(argv[6]));
 	/* The guest's script waits for the first "up". */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	stay_quiet(&o, strtoull(argv[6], NULL, 10) * NS_PER_S);
-	for (cuts = atoi(argv[7]); cuts > 0 && cut_once(&o); cuts--)
+	stay_quiet(&o, strtoull(argv[4], NULL, 10) * NS_PER_S);
+	cut_spare(&o);
+	for (cuts = atoi(argv[5]); cuts > 0 && cut_once(&o); cuts--)
 		;
 	return 0;
 }
