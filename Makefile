@@ -34,7 +34,7 @@ include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
 .PHONY: all help module module-path userspace install demo bench-hog bench-context \
-	bench-detect check unit clean dependencies
+	bench-detect bench-flood check unit clean dependencies
 
 all: module userspace
 
@@ -57,6 +57,7 @@ help:
 	@echo 'make bench-hog       heartbeats beside a SCHED_FIFO hog, in two virtual machines'
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
 	@echo 'make bench-detect    detection and false failovers, beside keepalived, FRR, corosync'
+	@echo 'make bench-flood     heartbeats and CPU beside 100,000 forged frames a second'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
 
@@ -145,7 +146,7 @@ bench-context: userspace
 	scripts/dependencies build demo
 	@for k in $(CONTEXT_KERNELS); do $(MAKE) module \
 		KDIR="$$(scripts/kernel get $$k | sed -n 's/^KDIR=//p')" || exit 1; done
-	/usr/bin/python3 selftests/bench/context.py $(CONTEXT_KERNELS)
+	/usr/bin/python3 selftests/bench/context.py $(CONTEXT) $(CONTEXT_KERNELS)
 
 # BENCH='--quick --system bfdd --load idle' for a part of it.
 BENCH_PROGRAMS := $(BUILD)/bench/observe $(BUILD)/bench/flood
@@ -154,7 +155,15 @@ bench-detect:
 	$(Q)$(MAKE) userspace build-test-module $(BENCH_PROGRAMS)
 	/usr/bin/python3 selftests/bench/detect.py $(BENCH)
 
-$(BUILD)/bench/%: selftests/bench/detect/%.c
+bench-flood:
+	scripts/dependencies build demo
+	$(Q)$(MAKE) userspace build-test-module $(BUILD)/bench/forge
+	/usr/bin/python3 selftests/bench/flood.py $(BENCH)
+
+# Each program of the guests is one file.
+$(foreach s,$(wildcard selftests/bench/*/*.c),\
+	$(eval $(BUILD)/bench/$(basename $(notdir $s)): $s))
+$(BUILD)/bench/%:
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $< $(call pkg_libs,libmnl) -o $@

@@ -33,17 +33,20 @@ def initrd(kernel, out):
 
 
 def measure(version, seconds, limit, loads):
-    """The lines that the guest printed."""
+    """Yields the lines that the guest prints, as they come."""
+    lines = []
     with tempfile.TemporaryDirectory(prefix="ctiha.") as rundir:
         image = initrd(vmlib.kernel(version), os.path.join(rundir, "i.cpio"))
-        done = subprocess.run(
-            [os.path.join(TOP, "scripts", "icount-run"), "-k", version, "-t",
-             str(limit), "-c", "1", "-i", image, "--", str(seconds), *loads],
-            stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        print(done.stdout)
+        command = [os.path.join(TOP, "scripts", "icount-run"), "-k", version, "-t",
+                   str(limit), "-c", "1", "-i", image, "--", str(seconds), *loads]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
+                              errors="replace") as guest:
+            for line in guest.stdout:
+                lines.append(line)
+                yield line.rstrip("\n")
+    if guest.returncode:
+        print("".join(lines[-30:]))
         sys.exit(f"bench-context: the guest with {version} failed")
-    return done.stdout.splitlines()
 
 
 def behind_deadline_us(event):
@@ -61,13 +64,16 @@ def rows_of(version, lines):
             load, _, text = rest.partition(" ")
             event = json.loads(text)
             yield {"kernel": version, "load": load, "link": event["link"]["name"],
-                   "verdict_us": round(behind_deadline_us(event), 1)}
+                   "verdict_us": round(behind_deadline_us(event), 1),
+                   "stalls": event["link"]["stats"]["stalls"],
+                   "withheld": event["link"]["stats"]["withheld"]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=8)
-    parser.add_argument("--limit", type=int, default=580, help="of the host's time")
+    parser.add_argument("--limit", type=int, default=3600,
+                        help="seconds of the host's time for a kernel")
     parser.add_argument("--loads", help="by default all")
     parser.add_argument("--out", default=os.path.join(TOP, "build", "bench-context.json"))
     parser.add_argument("kernels", nargs="*", default=["6.1", "6.12", "6.1-rt"])

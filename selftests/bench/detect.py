@@ -36,7 +36,6 @@ LOADS = {"idle": (60, 100), "cpu": (10, 10), "fifo": (10, 10), "flood": (10, 10)
 QUICK = {"idle": (10, 10), "cpu": (2, 2), "fifo": (2, 2), "flood": (2, 2)}
 INTERVAL_MS, MULTIPLIER = 10, 3
 FLOOD = 4000            # datagrams a second
-SHIFT = 3               # an instruction of the guest takes 2^SHIFT ns
 NS_PER_MS, NS_PER_S = 10 ** 6, 10 ** 9
 BEGUN = time.monotonic()
 PEERS = {"keepalived": "usr/sbin/keepalived", "corosync": "usr/sbin/corosync",
@@ -54,6 +53,8 @@ def arguments():
     parser.add_argument("--kernel", default="6.1")
     parser.add_argument("--module", help="ctiha.ko (default: of build/, for that kernel)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at once")
+    parser.add_argument("--shift", type=int, default=3,
+                        help="an instruction of the guest takes 2^SHIFT ns")
     parser.add_argument("--resume", action="store_true",
                         help="keep what a run of the same plan left in build/")
     parser.add_argument("--limit", type=float, default=7200, help="seconds for a guest")
@@ -118,7 +119,7 @@ def run_guest(args, initrd, plan, path, head):
     """Its console, kept in path as it comes. What a load showed is worth keeping even
     if the guest does not come to its end."""
     command = [os.path.join(TOP, "scripts", "icount-run"), "-k", args.kernel, "-t",
-               str(args.limit), "-c", "2", "-s", str(SHIFT), "-i", initrd, "--", *plan]
+               str(args.limit), "-c", "2", "-s", str(args.shift), "-i", initrd, "--", *plan]
     lines = []
     with open(path, "w", encoding="utf-8", buffering=1) as log, \
             subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -147,7 +148,7 @@ def boot(args, initrds, system, loads):
     plan = [system, str(FLOOD)]
     plan += [f"{load}:{quiet}:{cuts}" for load, (quiet, cuts) in loads.items()]
     path = os.path.join(BUILD, f"bench-detect-{system}.log")
-    head = f"bench: plan {args.kernel} {' '.join(plan)}\n"
+    head = f"bench: plan {args.kernel} {args.shift} {' '.join(plan)}\n"
     console = earlier(path, head) if args.resume else None
     if console:
         return console
@@ -219,7 +220,7 @@ def rounded(value, digits=2):
     return None if value is None else round(value, digits)
 
 
-def row(system, load, events, nothing):
+def row(system, load, events, nothing, shift):
     found = detections_ms(events)
     quiet = quiet_time(events)
     result = {"system": system, "load": load, "interval_ms": INTERVAL_MS,
@@ -239,7 +240,7 @@ def row(system, load, events, nothing):
         cost = cost_us(events, nothing)
         _, frames, span = used(events)
         result.update(cpu_us_per_heartbeat=rounded(cost),
-                      instructions_per_heartbeat=rounded(cost and cost * 1000 / 2 ** SHIFT, 0),
+                      instructions_per_heartbeat=rounded(cost and cost * 1000 / 2 ** shift, 0),
                       frames_per_s=rounded(frames * NS_PER_S / span, 0))
     return result
 
@@ -273,7 +274,7 @@ def main():
             if system == NOTHING:
                 nothing = measured.get("idle")
                 continue
-            rows += [row(system, load, measured.get(load, []), nothing)
+            rows += [row(system, load, measured.get(load, []), nothing, args.shift)
                      for load in loads]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
