@@ -32,7 +32,7 @@ SYSTEMS = ("ctiha-module", "ctiha-packet", "ctiha-packet-rt",
            "keepalived-bfd-rt", "bfdd", "bfdd-rt", "corosync", "corosync-nort")
 NOTHING = "none"        # the guest without a system, which its cost is compared with
 # By load: simulated seconds without a cut, and cuts.
-LOADS = {"idle": (60, 100), "cpu": (10, 10), "fifo": (10, 10), "flood": (10, 10)}
+LOADS = {"idle": (10, 30), "cpu": (5, 5), "fifo": (5, 5), "flood": (5, 5)}
 QUICK = {"idle": (10, 10), "cpu": (2, 2), "fifo": (2, 2), "flood": (2, 2)}
 INTERVAL_MS, MULTIPLIER = 10, 3
 FLOOD = 4000            # datagrams a second
