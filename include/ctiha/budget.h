@@ -9,8 +9,9 @@
  * shares: a small one for frames that could not change anything even if they were
  * authentic, and the main one for those that could. So strangers who do not know
  * this session's discriminator do not hinder the peer at all once the session is
- * up; until then, and for those who read the network, the main share is so large
- * that the peer's frames come through among theirs.
+ * up. Until then, the peer shares the main one with them, and always with those who
+ * read the network: its frames come through while a fifth of a CPU can verify all
+ * that is sent. Beyond that a flood of theirs takes the link down, not the CPU.
  *
  * Pure: no I/O, no clock of its own. The caller holds its own lock.
  */
