@@ -22,7 +22,8 @@ struct ctiha_node *ctiha_command_node(struct genl_info *info)
 int ctiha_command_sort(struct nlattr **tb, int max, const struct nlattr *nest,
 		       struct netlink_ext_ack *extack)
 {
-	return nla_parse_nested(tb, max, nest, NULL, extack);
+	memset(tb, 0, (max + 1) * sizeof(*tb));
+	return nest ? nla_parse_nested(tb, max, nest, NULL, extack) : 0;
 }
 
 struct sk_buff *ctiha_command_reply(struct genl_info *info, void **head)

@@ -28,7 +28,7 @@ struct ctiha_node *ctiha_command_node(struct genl_info *info);
  * ctiha_command_sort() - sort a nest that the policy has checked
  * @tb: receives the attributes by their number, up to @max
  * @max: highest attribute
- * @nest: attribute that holds them
+ * @nest: attribute that holds them; NULL: it is missing, and so are they
  * @extack: told of an error
  *
  * Return: 0 or a negative errno.

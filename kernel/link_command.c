@@ -17,13 +17,10 @@
 
 static int read_link_spec(struct genl_info *info, struct ctiha_link_spec *spec)
 {
-	struct nlattr *tb[CTIHA_A_LINK_MAX + 1] = {};
-	struct nlattr *nest = info->attrs[CTIHA_A_LINK];
-	int err = 0;
+	struct nlattr *tb[CTIHA_A_LINK_MAX + 1];
+	int err = ctiha_command_sort(tb, CTIHA_A_LINK_MAX,
+				     info->attrs[CTIHA_A_LINK], info->extack);
 
-	if (nest)
-		err = ctiha_command_sort(tb, CTIHA_A_LINK_MAX, nest,
-					 info->extack);
 	if (err)
 		return err;
 	if (!tb[CTIHA_A_LINK_NAME] || !tb[CTIHA_A_LINK_KIND] ||
@@ -69,13 +66,10 @@ int ctiha_link_cmd_add(struct sk_buff *request, struct genl_info *info)
 
 static int read_link_name(struct genl_info *info, char *name)
 {
-	struct nlattr *tb[CTIHA_A_LINK_MAX + 1] = {};
-	struct nlattr *nest = info->attrs[CTIHA_A_LINK];
-	int err = 0;
+	struct nlattr *tb[CTIHA_A_LINK_MAX + 1];
+	int err = ctiha_command_sort(tb, CTIHA_A_LINK_MAX,
+				     info->attrs[CTIHA_A_LINK], info->extack);
 
-	if (nest)
-		err = ctiha_command_sort(tb, CTIHA_A_LINK_MAX, nest,
-					 info->extack);
 	if (err)
 		return err;
 	if (!tb[CTIHA_A_LINK_NAME]) {

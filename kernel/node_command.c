@@ -61,13 +61,10 @@ int ctiha_peer_cmd_get(struct sk_buff *request, struct genl_info *info)
 
 static int read_node_spec(struct genl_info *info, struct ctiha_node_spec *spec)
 {
-	struct nlattr *tb[CTIHA_A_NODE_MAX + 1] = {};
-	struct nlattr *nest = info->attrs[CTIHA_A_NODE];
-	int err = 0;
+	struct nlattr *tb[CTIHA_A_NODE_MAX + 1];
+	int err = ctiha_command_sort(tb, CTIHA_A_NODE_MAX,
+				     info->attrs[CTIHA_A_NODE], info->extack);
 
-	if (nest)
-		err = ctiha_command_sort(tb, CTIHA_A_NODE_MAX, nest,
-					 info->extack);
 	if (err)
 		return err;
 	if (!tb[CTIHA_A_NODE_ID] || !tb[CTIHA_A_NODE_PAIR] ||

@@ -69,9 +69,7 @@ static int read_ifindex(struct genl_info *info, int *ifindex)
 			       "switch: give its ifindex, or an empty nest for none");
 		return -EINVAL;
 	}
-	/* The policy has checked it. */
-	err = nla_parse_nested(tb, CTIHA_A_SWITCH_MAX, nest, NULL,
-			       info->extack);
+	err = ctiha_command_sort(tb, CTIHA_A_SWITCH_MAX, nest, info->extack);
 	if (!err)
 		*ifindex = tb[CTIHA_A_SWITCH_IFINDEX] ?
 			   nla_get_u32(tb[CTIHA_A_SWITCH_IFINDEX]) : 0;
