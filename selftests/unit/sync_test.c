@@ -1016,10 +1016,15 @@ TEST_F(sync, snapshot_is_kept_for_a_while_only)
 	ASSERT_TRUE(half_way(self));
 	links(self, false, false);
 	proxy_cut(&self->proxy);
+	self->proxy.closed = true;
 	run(self, 4 * PATIENCE_MS, NULL);
 	EXPECT_NE(NULL, self->a.sync->snapshot.reader);
+	/* A link that comes and goes prolongs nothing. */
+	links(self, true, false);
+	links(self, false, false);
 	run(self, 2 * PATIENCE_MS, NULL);
 	EXPECT_EQ(NULL, self->a.sync->snapshot.reader);
+	self->proxy.closed = false;
 	links(self, true, false);
 	ASSERT_TRUE(run(self, 3000, identical));
 	EXPECT_EQ(2, status(&self->a).resyncs);

@@ -78,9 +78,9 @@ static void drop_connection(struct sync *s)
 {
 	struct active *a = &s->active;
 
+	stream_break(s);
 	connection_close(a->connection);
 	a->connection = NULL;
-	stream_break(s);
 	if (a->mode == ACTIVE_JOINING)
 		go_alone(s, "lost while it was joining");
 }
@@ -291,8 +291,8 @@ static void on_lost(struct connection *c, const char *why)
 	log_warning("sync: connection over %s lost: %s",
 		    sync_path_name(c->path), why);
 	candidate_replace(s, c);
-	a->connection = NULL;
 	stream_break(s);
+	a->connection = NULL;
 	if (a->mode == ACTIVE_JOINING)
 		go_alone(s, why);
 	sync_changed(s);
@@ -377,8 +377,7 @@ void active_stop(struct sync *s)
 	struct active *a = &s->active;
 
 	candidate_drop(s);
-	if (a->connection)
-		stream_break(s);
+	stream_break(s);
 	connection_close(a->connection);
 	a->connection = NULL;
 	a->mode = ACTIVE_ALONE;

@@ -77,7 +77,9 @@ static void forget(struct snapshot *snapshot)
 
 void stream_break(struct sync *s)
 {
-	s->snapshot.keep_ns = clock_now_ns() + KEEP_PATIENCES * s->patience_ns;
+	if (s->active.connection)
+		s->snapshot.keep_ns = clock_now_ns() +
+				      KEEP_PATIENCES * s->patience_ns;
 }
 
 void stream_confirmed(struct sync *s)

@@ -91,7 +91,9 @@ bool stream_resume(struct sync *s, const struct store_state *state);
 bool stream_next(struct sync *s);
 
 /**
- * stream_break() - the live connection is gone: keep the snapshot for a while
+ * stream_break() - the live connection ends: keep the snapshot for a while
+ *
+ * No effect without one: nothing prolongs what is kept.
  */
 void stream_break(struct sync *s);
 
