@@ -61,10 +61,6 @@ class Callers:
                 if line.get("event") == name]
 
 
-class TooSlow(Exception):
-    """The emulated servers stall for longer than their lease, again and again."""
-
-
 class Peace:
     """Nothing has been broken yet: whoever loses the role now has only stalled."""
 
@@ -76,13 +72,11 @@ class Peace:
         return sum(step == "role lost" for server in self.pair.servers
                    for _, step in server.steps())
 
-    def losses(self):
-        return self.count() - self.before
-
     def check(self):
-        losses = self.losses()
+        losses = self.count() - self.before
         if losses > ROLE_LOSSES_MAX:
-            raise TooSlow(f"the role was lost {losses} times though nothing is broken")
+            raise pairlib.PairError(
+                f"the role was lost {losses} times though nothing is broken")
 
 
 def wait_for_pair(pair):
@@ -335,7 +329,7 @@ def main():
         try:
             with pairlib.Pair(rundir, TIMERS[arguments.timers]) as pair:
                 result = run(pair, arguments)
-        except (TooSlow, pairlib.PairError) as error:
+        except pairlib.PairError as error:
             return too_slow(arguments, error)
         except vmlib.VmError as error:
             return cannot(error)
