@@ -18,7 +18,7 @@ TESTABLE_SOURCES := $(filter-out %/main.c,$(sort $(SHARED_SOURCES) \
 	$(ctiha-load_SOURCES) $(libctiha_SOURCES)))
 TESTABLE := $(BUILD)/lib/libtestable$(FLAVOUR).a
 TEST_LIBS = $(call pkg_libs,libevent libmnl libnl-3.0 libnl-route-3.0 libzstd \
-	    libconfuse jansson smartcols nettle hogweed libsystemd libxxhash) -llmdb -lcap
+	    libconfuse jansson smartcols gnutls nettle hogweed libsystemd libxxhash) -llmdb -lcap
 
 $(TESTABLE): $(TESTABLE_SOURCES:%.c=$(OBJ)/%.o)
 	@mkdir -p $(@D)

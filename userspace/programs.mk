@@ -17,7 +17,7 @@ SHARED := $(BUILD)/lib/libshared$(FLAVOUR).a
 ctihad_SOURCES := $(wildcard userspace/daemon/*.c userspace/daemon/*/*.c) \
 		  userspace/lib/protocol.c
 ctihad_LIBS = $(SHARED) $(call pkg_libs,libevent libmnl libnl-3.0 libnl-route-3.0 \
-	      libzstd libconfuse jansson nettle hogweed libsystemd libxxhash) \
+	      libzstd libconfuse jansson gnutls nettle hogweed libsystemd libxxhash) \
 	      -llmdb -lcap
 
 # document.c: the daemon and the command line show things in the same words.

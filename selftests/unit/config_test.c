@@ -186,7 +186,7 @@ TEST_F(config, complete)
 		"  timeout = 1s key-file = KEYFILE device = eth0 }\n"
 		"service { address = 192.0.2.10/24 device = eth0 }\n"
 		"service { address = \"2001:db8::10/64\" device = eth0 }\n"
-		"sync { port = 99 }\n"
+		"sync { port = 99 insecure = yes }\n"
 		"switch { device = eth2 }\n"
 		"hook on-active { command = {\"/bin/a\", \"b c\"} }\n"
 		"hook on-standby { command = {/bin/b} timeout = 100ms }\n"
@@ -195,6 +195,7 @@ TEST_F(config, complete)
 	EXPECT_EQ(4294967295U, self->c->pair);
 	EXPECT_EQ(CONFIG_BACKEND_PACKET, self->c->backend);
 	EXPECT_STREQ("/r/store", self->c->store_dir);
+	EXPECT_TRUE(self->c->sync_insecure);
 	EXPECT_EQ(64 << 20, self->c->store_size);
 	EXPECT_EQ(1500000000, self->c->lease_ns);
 	EXPECT_EQ(120000000000, self->c->promise_ns);
@@ -400,7 +401,7 @@ TEST_F(config, bad_rest)
 		"hook on-fire { command = {/bin/x} }\n"
 		"hook on-active { command = {\"mail\"} }\n"
 		"hook on-active { }\n"
-		"sync { port = 0 }\n"
+		"sync { port = 0 insecure = perhaps }\n"
 		"sync { }\n"
 		"switch { }\n"
 		"switch { device = eth2 }\n",
@@ -414,6 +415,7 @@ TEST_F(config, bad_rest)
 		"FILE:22: 'command = mail' does not begin with an absolute path: write e.g. 'command = {\"/usr/local/sbin/notify\", \"now active\"}'\n"
 		"FILE:23: hook on-active has no 'command': add e.g. 'command = {\"/usr/local/sbin/notify\", \"now active\"}'\n"
 		"FILE:24: 'port = 0' is out of range (1 to 65535): write e.g. 'port = 7788'\n"
+		"FILE:24: 'insecure = perhaps' is neither 'yes' nor 'no': write e.g. 'insecure = no'\n"
 		"FILE:25: a second sync: remove one\n"
 		"FILE:26: switch has no 'device': add e.g. 'device = eth2'\n"
 		"FILE:27: a second switch: remove one\n");

@@ -8,6 +8,7 @@
  * The proxy flips bytes, cuts, withholds and records. b0-b4, c1-c3, e4, g2.
  */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -70,6 +71,21 @@ FIXTURE(sync)
 	struct side a, b;
 	struct proxy proxy;
 	u64 cookie;
+};
+
+FIXTURE_VARIANT(sync)
+{
+	bool insecure;
+};
+
+FIXTURE_VARIANT_ADD(sync, tls)
+{
+	.insecure = false,
+};
+
+FIXTURE_VARIANT_ADD(sync, insecure)
+{
+	.insecure = true,
 };
 
 static struct sockaddr_in address(const char *ip, u16 port)
@@ -282,10 +298,13 @@ FIXTURE_SETUP(sync)
 	u16 port = free_port(), proxy_port = free_port();
 
 	log_init("sync_test", getenv("VERBOSE") ? 7 : 0);
+	signal(SIGPIPE, SIG_IGN);	/* as the daemon does */
 	ASSERT_TRUE(scratch_make(self->scratch));
 	self->base = event_base_new();
 	make_spec(&self->a, self->scratch, 0, port, proxy_port);
 	make_spec(&self->b, self->scratch, 1, port, proxy_port);
+	self->a.spec.insecure = variant->insecure;
+	self->b.spec.insecure = variant->insecure;
 	ASSERT_TRUE(proxy_open(&self->proxy, self->base, proxy_port, port));
 	ASSERT_TRUE(open_side(&self->a, self->base, self->error)) {
 		TH_LOG("%s", self->error);
@@ -557,9 +576,12 @@ TEST_F(sync, damaged_packet_is_discarded_and_sent_again)
 
 	ASSERT_TRUE(join(self));
 	for (i = 0; i < 20; i++) {
-		/* Somewhere in the packet that these writes become. */
+		/*
+		 * Somewhere in the packet that these writes become, but not in
+		 * what says how long it is.
+		 */
 		self->proxy.lanes[0].flip_at =
-			self->proxy.lanes[0].passed + 3 + 9 * i;
+			self->proxy.lanes[0].passed + 6 + 9 * i;
 		ASSERT_EQ(0, put_many(self, "call", 20 + i));
 		ASSERT_TRUE(run(self, 3000, a_is_done));
 	}
@@ -568,6 +590,22 @@ TEST_F(sync, damaged_packet_is_discarded_and_sent_again)
 	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
 	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
 	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(0, status(&self->b).diverged);
+}
+
+/* What follows is taken for the rest of the packet: nothing comes any more. */
+TEST_F(sync, damaged_length_loses_nothing)
+{
+	const u64 length = variant->insecure ? 18 : 3;
+
+	ASSERT_TRUE(join(self));
+	self->proxy.lanes[0].flip_at = self->proxy.lanes[0].passed + length;
+	ASSERT_EQ(0, put_many(self, "call", 20));
+	ASSERT_TRUE(run(self, 3 * PATIENCE_MS, a_is_done));
+	ASSERT_TRUE(run(self, 3000, identical));
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_EQ(20, status(&self->b).records);
 	EXPECT_EQ(0, status(&self->b).diverged);
 }
 
@@ -1070,6 +1108,87 @@ TEST_F(sync, other_key_is_kept_out)
 	EXPECT_EQ(0, status(&self->b).records);
 	EXPECT_LT(0, status(&self->b).damaged);
 	EXPECT_EQ(10, self->a.acks[SYNC_ACK_ALONE]);
+}
+
+/* A's packets under its second key, which B has as its first. */
+TEST_F(sync, keys_roll_over)
+{
+	self->a.spec.keys.used[1] = true;
+	self->a.spec.keys.send = 1;
+	memcpy(self->a.spec.keys.key[1], "another key", 11);
+	self->b.spec.keys.used[1] = true;
+	memcpy(self->b.spec.keys.key[1], "the pair's key", 14);
+	memcpy(self->b.spec.keys.key[0], "another key\0\0\0", 14);
+	sync_rekey(self->a.sync, &self->a.spec.keys);
+	sync_rekey(self->b.sync, &self->b.spec.keys);
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 10));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	/* The other way round, on a new connection. */
+	self->a.spec.keys.send = 0;
+	sync_rekey(self->a.sync, &self->a.spec.keys);
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put_many(self, "y", 10));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	ASSERT_TRUE(run(self, 1000, identical));
+	EXPECT_EQ(20, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(0, status(&self->b).damaged);
+}
+
+static bool b_refused(bed *t)
+{
+	return status(&t->b).refused;
+}
+
+static bool both_refused(bed *t)
+{
+	return status(&t->a).refused && b_refused(t);
+}
+
+/* With TLS each of both is told, as the operator may sit at either. */
+TEST_F(sync, other_key_is_named)
+{
+	self->a.spec.keys.key[0][0] ^= 1;
+	sync_rekey(self->a.sync, &self->a.spec.keys);
+	sync_follow(self->b.sync, 2);
+	sync_activate(self->a.sync, 2);
+	links(self, true, true);
+	ASSERT_TRUE(run(self, 2000, variant->insecure ? b_refused :
+							both_refused));
+	EXPECT_TRUE(strstr(status(&self->b).refused, "key"));
+	if (!variant->insecure)
+		EXPECT_TRUE(strstr(status(&self->a).refused, "key file"));
+}
+
+TEST_F(sync, tls_on_one_side_only_is_named)
+{
+	struct side *other = variant->insecure ? &self->a : &self->b;
+
+	other->sync->shared.transport.insecure = !variant->insecure;
+	sync_follow(self->b.sync, 2);
+	sync_activate(self->a.sync, 2);
+	links(self, true, true);
+	ASSERT_TRUE(run(self, 2000, b_refused));
+	EXPECT_TRUE(strstr(status(&self->b).refused, "insecure = yes"));
+	EXPECT_FALSE(identical(self));
+	EXPECT_EQ(0, status(&self->b).synced);
+}
+
+static bool contains(struct evbuffer *record, const char *what)
+{
+	return evbuffer_search(record, what, strlen(what), NULL).pos >= 0;
+}
+
+/* Who records the wire learns what is in the records, or not. */
+TEST_F(sync, records_are_secret_unless_insecure)
+{
+	self->proxy.lanes[0].record = evbuffer_new();
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put(self, 1, "call", "4711 to 0815"));
+	ASSERT_TRUE(run(self, 1000, a_is_done));
+	ASSERT_LT(100, evbuffer_get_length(self->proxy.lanes[0].record));
+	EXPECT_EQ(variant->insecure,
+		  contains(self->proxy.lanes[0].record, "4711 to 0815"));
 }
 
 TEST_F(sync, recorded_stream_cannot_be_replayed)

@@ -82,6 +82,21 @@ static void print_traffic(const json_t *sync)
 	line("", text);
 }
 
+static void print_security(const json_t *sync)
+{
+	const char *refused = cli_text(sync, "refused");
+	char ago[CLI_WORD_LEN], text[256];
+
+	line("Encryption", strcmp(cli_text(sync, "encryption"), "none") ?
+				   "TLS 1.3 with the pair's key" :
+				   "none (insecure = yes)");
+	if (!*refused)
+		return;
+	snprintf(text, sizeof(text), "%s ago: %s",
+		 cli_time(cli_number(sync, "refused_ms") * 1000, ago), refused);
+	line("Last refusal", text);
+}
+
 static void print(const json_t *sync)
 {
 	char text[CLI_TRANSFER_LEN + 32];
@@ -91,6 +106,7 @@ static void print(const json_t *sync)
 	line("Records", cli_count(cli_number(sync, "records"), text));
 	print_positions(sync);
 	print_digests(sync);
+	print_security(sync);
 	print_traffic(sync);
 }
 
@@ -119,7 +135,8 @@ const struct cli_verb cli_verb_sync = {
 "Usage: ctiha [-j] sync [show]\n"
 "\n"
 "State of the transfer of call records from the active server to its standby,\n"
-"which link it takes, how far each side is, and a digest of all records on each\n"
-"side: equal digests mean identical records.\n",
+"which link it takes, how far each side is, a digest of all records on each side\n"
+"(equal digests mean identical records), whether it is encrypted, and why the\n"
+"last connection or packet was refused, if one was.\n",
 	.run = run,
 };

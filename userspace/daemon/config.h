@@ -136,6 +136,7 @@ struct config_hook {
  * @links: the crossover, then the LAN
  * @switch_nic: the telephone switch
  * @sync_port: TCP port of the state sync
+ * @sync_insecure: no TLS on it
  * @user, @group: to run as, "" to stay; @uid, @gid: their numbers
  * @log_level: enum log_level
  * @services, @hooks: in the order of the file
@@ -165,6 +166,7 @@ struct config {
 	struct config_arbiter arbiter;
 	struct config_switch switch_nic;
 	u16 sync_port;
+	bool sync_insecure;
 	char user[CONFIG_NAME_LEN];
 	char group[CONFIG_NAME_LEN];
 	uid_t uid;

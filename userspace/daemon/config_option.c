@@ -59,6 +59,15 @@ static const struct words key_slots = {
 	},
 };
 
+static const struct words yes_or_no = {
+	"is neither 'yes' nor 'no'", {
+		{ "yes", true },
+		{ "no", false },
+		{ "true", true },
+		{ "false", false },
+	},
+};
+
 static const struct words levels = {
 	"is none of 'error', 'warning', 'info' and 'debug'", {
 		{ "error", LOG_LEVEL_ERROR },
@@ -186,6 +195,8 @@ static const struct option service_options[] = {
 
 static const struct option sync_options[] = {
 	OPT("port", NUMBER, config.sync_port, MAY, "7788", RANGE(1, 65535)),
+	OPT("insecure", WORD, config.sync_insecure, MAY, "no",
+	    .words = &yes_or_no),
 };
 
 static const struct option hook_options[] = {

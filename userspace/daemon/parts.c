@@ -33,6 +33,7 @@ static bool open_sync(struct pair *p, char *error, size_t size)
 	const struct config *c = p->config;
 	struct sync_spec spec = {
 		.pair = c->pair, .node = c->node, .map_size = c->store_size,
+		.insecure = c->sync_insecure,
 	};
 	unsigned int i;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * One TCP connection between the two servers. See connection.h.
+ * One connection between the two servers. See connection.h.
  *
  * A damaged packet is discarded, counted, and ends the connection: behind it
  * the place where the next packet begins cannot be trusted. The active
@@ -9,6 +9,7 @@
 #include "daemon/sync/connection.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -24,11 +25,12 @@
 #define OUTPUT_ENOUGH	(64U << 10)
 #define OUTPUT_LOW	(32U << 10)
 #define INPUT_ENOUGH	(2U * PACKET_MAX)
+#define COMPLAIN_NS	(10000 * CTIHA_NS_PER_MS)
 #define HELLO_LEN	(PACKET_HEAD_LEN + PACKET_HELLO_LEN + PACKET_TAIL_LEN)
 
 static void destroy(struct connection *c)
 {
-	bufferevent_free(c->bev);
+	transport_close(&c->transport);
 	mac_key_wipe(&c->key);
 	free(c);
 }
@@ -37,7 +39,7 @@ void connection_close(struct connection *c)
 {
 	if (!c)
 		return;
-	bufferevent_disable(c->bev, EV_READ | EV_WRITE);
+	bufferevent_disable(c->transport.bev, EV_READ | EV_WRITE);
 	c->closed = true;
 	if (!c->busy)
 		destroy(c);
@@ -51,10 +53,23 @@ void connection_lose(struct connection *c, const char *why)
 	connection_close(c);
 }
 
+/* A peer that is configured wrongly tries again ten times a second. */
+static void complain(struct connection_shared *shared, const char *why)
+{
+	u64 now = clock_now_ns();
+
+	if (now - shared->why_ns < COMPLAIN_NS &&
+	    !strncmp(why, shared->why, sizeof(shared->why) - 1))
+		return;
+	snprintf(shared->why, sizeof(shared->why), "%s", why);
+	shared->why_ns = now;
+	log_warning("sync: refused: %s", why);
+}
+
 void connection_refuse(struct connection *c, const char *why)
 {
 	c->shared->damaged++;
-	log_warning("sync: packet discarded: %s", why);
+	complain(c->shared, why);
 	connection_lose(c, why);
 }
 
@@ -86,7 +101,7 @@ static const char *misfit(const struct connection *c,
 static void use_slot(struct connection *c, u8 slot)
 {
 	c->slot = slot;
-	mac_key_set(&c->key, c->shared->keys.key[slot]);
+	mac_key_set(&c->key, c->shared->transport.keys.key[slot]);
 }
 
 /* While keys roll over, the other side's hello may be under the other key. */
@@ -97,7 +112,7 @@ static enum packet_error open_packet(struct connection *c, const u8 *data,
 					      len, packet);
 
 	if (error != PACKET_FORGED || c->session || c->tx_sequence ||
-	    !c->shared->keys.used[!c->slot])
+	    !c->shared->transport.keys.used[!c->slot])
 		return error;
 	use_slot(c, !c->slot);
 	return packet_open(c->shared->codec, &c->key, data, len, packet);
@@ -140,20 +155,37 @@ static size_t front(struct connection *c, struct evbuffer *input)
 	return len <= evbuffer_get_length(input) ? len : 0;
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void take_packets(struct connection *c, struct evbuffer *from)
 {
-	struct evbuffer *input = bufferevent_get_input(bev);
-	struct connection *c = arg;
 	size_t len;
 
-	enter(c);
-	while (!c->closed && (len = front(c, input))) {
-		c->shared->rx_bytes += len;
-		take_packet(c, evbuffer_pullup(input, (ssize_t)len), len);
-		evbuffer_drain(input, len);
+	while (!c->closed && (len = front(c, from))) {
+		take_packet(c, evbuffer_pullup(from, (ssize_t)len), len);
+		evbuffer_drain(from, len);
 	}
+}
+
+static void take_bytes(struct connection *c)
+{
+	struct evbuffer *from;
+	const char *why = transport_read(&c->transport, &from);
+
+	if (c->phase == CONNECTION_CONNECTING && transport_ready(&c->transport))
+		c->callbacks->connected(c);
+	take_packets(c, from);
 	if (!c->closed)
 		c->callbacks->idle(c);
+	if (why && !c->closed)
+		connection_refuse(c, why);
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct connection *c = arg;
+
+	(void)bev;
+	enter(c);
+	take_bytes(c);
 	leave(c);
 }
 
@@ -168,6 +200,14 @@ static void on_write(struct bufferevent *bev, void *arg)
 	leave(c);
 }
 
+static void on_connected(struct connection *c)
+{
+	if (!transport_start(&c->transport, TLS_CLIENT))
+		connection_lose(c, "no memory for TLS");
+	else if (transport_ready(&c->transport))
+		c->callbacks->connected(c);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct connection *c = arg;
@@ -175,7 +215,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	(void)bev;
 	enter(c);
 	if (what & BEV_EVENT_CONNECTED)
-		c->callbacks->connected(c);
+		on_connected(c);
 	else if (what & BEV_EVENT_EOF)
 		connection_lose(c, "closed by the peer");
 	else
@@ -183,31 +223,52 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	leave(c);
 }
 
-struct connection *connection_take(struct connection_shared *shared, int fd,
-				   const struct connection_callbacks *callbacks,
-				   void *owner)
+static struct connection *make(struct connection_shared *shared, int fd,
+			       const struct connection_callbacks *callbacks,
+			       void *owner)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
-	if (c)
-		c->bev = bufferevent_socket_new(shared->base, fd,
-						BEV_OPT_CLOSE_ON_FREE);
-	if (!c || !c->bev) {
+	if (!c) {
 		close(fd);
+		return NULL;
+	}
+	if (!transport_open(&c->transport, &shared->transport, shared->base,
+			    fd)) {
 		free(c);
 		return NULL;
 	}
 	c->shared = shared;
 	c->callbacks = callbacks;
 	c->owner = owner;
-	c->phase = CONNECTION_GREETING;
 	c->since_ns = clock_now_ns();
 	c->heard_ns = c->since_ns;
-	use_slot(c, shared->keys.send);
-	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_ENOUGH);
-	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	use_slot(c, shared->transport.keys.send);
+	bufferevent_setwatermark(c->transport.bev, EV_READ, 0, INPUT_ENOUGH);
+	bufferevent_setwatermark(c->transport.bev, EV_WRITE, OUTPUT_LOW, 0);
+	return c;
+}
+
+static void listen_to(struct connection *c)
+{
+	bufferevent_setcb(c->transport.bev, on_read, on_write, on_event, c);
+	bufferevent_enable(c->transport.bev, EV_READ | EV_WRITE);
+}
+
+struct connection *connection_take(struct connection_shared *shared, int fd,
+				   const struct connection_callbacks *callbacks,
+				   void *owner)
+{
+	struct connection *c = make(shared, fd, callbacks, owner);
+
+	if (!c)
+		return NULL;
+	c->phase = CONNECTION_GREETING;
+	if (!transport_start(&c->transport, TLS_SERVER)) {
+		destroy(c);
+		return NULL;
+	}
+	listen_to(c);
 	return c;
 }
 
@@ -216,7 +277,7 @@ struct connection *connection_open(struct connection_shared *shared, int fd,
 				   const struct connection_callbacks *callbacks,
 				   void *owner)
 {
-	struct connection *c = connection_take(shared, fd, callbacks, owner);
+	struct connection *c = make(shared, fd, callbacks, owner);
 	int len = peer->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
 						sizeof(struct sockaddr_in);
 
@@ -224,14 +285,12 @@ struct connection *connection_open(struct connection_shared *shared, int fd,
 		return NULL;
 	c->phase = CONNECTION_CONNECTING;
 	/* A failure at once must not call back before the owner knows it. */
-	c->busy = true;
-	bufferevent_setcb(c->bev, NULL, NULL, NULL, NULL);
-	if (bufferevent_socket_connect(c->bev, (struct sockaddr *)peer, len)) {
+	if (bufferevent_socket_connect(c->transport.bev,
+				       (struct sockaddr *)peer, len)) {
 		destroy(c);
 		return NULL;
 	}
-	c->busy = false;
-	bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
+	listen_to(c);
 	return c;
 }
 
@@ -248,14 +307,18 @@ void connection_send(struct connection *c, u16 content, u8 flags,
 		.raw_len = (u32)len,
 	};
 	const u8 *sealed;
+	const char *why;
 	size_t size;
 
 	if (c->closed)
 		return;
 	sealed = packet_seal(c->shared->codec, &c->key, &head, raw, &size);
-	bufferevent_write(c->bev, sealed, size);
-	c->shared->tx_bytes += size;
 	c->shared->raw_bytes += len;
+	why = transport_write(&c->transport, sealed, size);
+	if (why) {
+		log_error("sync: cannot send: %s", why);
+		transport_break(&c->transport);
+	}
 }
 
 void connection_greet(struct connection *c, u16 content, u32 welcome)
@@ -298,7 +361,7 @@ void connection_agree(struct connection *c,
 
 	hex(hex(label + strlen(label), active_nonce, PACKET_NONCE_LEN),
 	    standby_nonce, PACKET_NONCE_LEN);
-	mac_derive(c->shared->keys.key[c->slot], label, key);
+	mac_derive(c->shared->transport.keys.key[c->slot], label, key);
 	mac_key_set(&c->key, key);
 	explicit_bzero(key, sizeof(key));
 	c->session = true;
@@ -306,6 +369,6 @@ void connection_agree(struct connection *c,
 
 bool connection_congested(const struct connection *c)
 {
-	return evbuffer_get_length(bufferevent_get_output(c->bev)) >
+	return evbuffer_get_length(bufferevent_get_output(c->transport.bev)) >
 	       OUTPUT_ENOUGH;
 }

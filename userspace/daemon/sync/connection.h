@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One TCP connection between the two servers: packets in, packets out.
+ * One connection between the two servers: packets in, packets out.
  *
  * It begins under the sync key, which both sides share for ever, so that
  * recorded packets would be accepted there: only the two hellos travel under
@@ -18,31 +18,38 @@
 
 #include <sys/socket.h>
 
-#include "common/keys.h"
 #include "common/mac.h"
 #include "daemon/sync/packet.h"
+#include "daemon/sync/transport.h"
 
-struct bufferevent;
+#define CONNECTION_WHY_LEN	160
+
 struct connection;
-struct event_base;
 
-/* What connections have in common. */
+/**
+ * struct connection_shared - what connections have in common
+ * @epoch: carried in each head
+ * @features: enum packet_feature, said in each hello
+ * @raw_bytes: of the payloads sent, before compression
+ * @damaged: packets and sessions refused
+ * @why: of the last refusal that was told to the operator, at @why_ns
+ */
 struct connection_shared {
 	struct event_base *base;
 	struct packet_codec *codec;
-	struct keys keys;	/* sync keys, derived from the pair's */
+	struct transport_shared transport;
 	u32 pair;
 	u8 node;
-	u64 epoch;		/* carried in each head */
-	u32 features;		/* said in each hello */
-	u64 tx_bytes;
-	u64 rx_bytes;
+	u64 epoch;
+	u32 features;
 	u64 raw_bytes;
 	u64 damaged;
+	char why[CONNECTION_WHY_LEN];
+	u64 why_ns;
 };
 
 enum connection_phase {
-	CONNECTION_CONNECTING,
+	CONNECTION_CONNECTING,	/* until TCP and TLS have shaken hands */
 	CONNECTION_GREETING,	/* waiting for hello, or hello reply */
 	CONNECTION_CONFIRMING,	/* waiting for the first keepalive, or ack */
 	CONNECTION_LIVE,
@@ -50,7 +57,7 @@ enum connection_phase {
 
 /**
  * struct connection_callbacks - what the owner does
- * @connected: the connection that connection_open() began is there
+ * @connected: the connection that connection_open() began is there, and secure
  * @packet: an authentic packet, in sequence
  * @idle: no whole packet is waiting any more
  * @drained: there is room to send
@@ -76,7 +83,7 @@ struct connection_callbacks {
  * @transfers: snapshots sent or received on it, for the owner
  */
 struct connection {
-	struct bufferevent *bev;
+	struct transport transport;
 	const struct connection_callbacks *callbacks;
 	struct ctiha_mac_key key;
 	bool session;
@@ -141,7 +148,9 @@ bool connection_congested(const struct connection *c);
 /* End it as if it had broken: @lost is called. */
 void connection_lose(struct connection *c, const char *why);
 
-/* The other side broke the protocol: count it, say so, be lost. */
+/* The other side broke the protocol: count it, say so, be lost. The same reason
+ * again is told only now and then.
+ */
 void connection_refuse(struct connection *c, const char *why);
 
 #endif /* CTIHA_CONNECTION_H */

@@ -117,10 +117,13 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->position = state->position;
 	st->records = state->records;
 	memcpy(st->digest, state->digest, sizeof(st->digest));
-	st->tx_bytes = s->shared.tx_bytes;
-	st->rx_bytes = s->shared.rx_bytes;
+	st->tx_bytes = s->shared.transport.tx_bytes;
+	st->rx_bytes = s->shared.transport.rx_bytes;
 	st->raw_bytes = s->shared.raw_bytes;
+	st->insecure = s->shared.transport.insecure;
 	st->damaged = s->shared.damaged;
+	st->refused = s->shared.why[0] ? s->shared.why : NULL;
+	st->refused_ns = s->shared.why_ns;
 	st->diverged = s->diverged;
 	st->resyncs = s->resyncs;
 }
@@ -278,12 +281,12 @@ static int open_parts(struct sync *s, char *error, size_t error_size)
 
 void sync_rekey(struct sync *s, const struct keys *keys)
 {
+	struct keys *own = &s->shared.transport.keys;
 	unsigned int slot;
 
-	s->shared.keys = *keys;
+	*own = *keys;
 	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
-		mac_derive(keys->key[slot], "ctiha sync",
-			   s->shared.keys.key[slot]);
+		mac_derive(keys->key[slot], "ctiha sync", own->key[slot]);
 }
 
 struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
@@ -306,6 +309,7 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
 	s->shared.features = PACKET_CAN_RESUME;
+	s->shared.transport.insecure = spec->insecure;
 	sync_rekey(s, &spec->keys);
 	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));
 	s->told.state = SYNC_WAITING;
@@ -337,6 +341,7 @@ void sync_close(struct sync *s)
 	if (s->tick)
 		event_free(s->tick);
 	packet_codec_free(s->shared.codec);
-	explicit_bzero(&s->shared.keys, sizeof(s->shared.keys));
+	explicit_bzero(&s->shared.transport.keys,
+		       sizeof(s->shared.transport.keys));
 	free(s);
 }

@@ -44,6 +44,7 @@ struct sync_path {
  * @pair: the pair's number
  * @node: own id
  * @keys: the pair's keys; sync keys are derived from them
+ * @insecure: authenticated, but not encrypted: no TLS
  * @directory: of the LMDB store; created if missing
  * @map_size: bytes the store may grow to; it holds two generations during a
  *            transfer, so at least three times the records' size
@@ -56,6 +57,7 @@ struct sync_spec {
 	u32 pair;
 	u8 node;
 	struct keys keys;
+	bool insecure;
 	char directory[256];
 	u64 map_size;
 	u32 patience_ms;
@@ -91,7 +93,10 @@ struct sync_status {
 	u64 tx_bytes;
 	u64 rx_bytes;
 	u64 raw_bytes;		/* before compression, sent */
-	u64 damaged;		/* packets discarded */
+	bool insecure;		/* configured without TLS */
+	u64 damaged;		/* packets discarded, connections refused */
+	const char *refused;	/* why the last one was; NULL: none was */
+	u64 refused_ns;		/* when that was first said */
 	u64 diverged;		/* times the digests differed */
 	u64 resyncs;		/* full transfers begun */
 	u64 lag_ns;		/* age of the oldest unacknowledged write */
