@@ -452,18 +452,22 @@ TEST(active_superseded_at_the_arbiter_yields)
 }
 
 /* A hint for people, and no reason for anything else. */
-TEST(a_lost_switch_carrier_raises_an_alarm_only)
+TEST(a_lost_switch_carrier_and_damaged_records_raise_an_alarm_only)
 {
 	struct judge_view v[] = { active_view(7), standby_view(7), idle_view(0) };
+	const u32 both = JUDGE_ALARM_SWITCH | JUDGE_ALARM_RECORDS;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(v); i++) {
 		struct judge_verdict before = judge(&v[i]), now;
 
-		EXPECT_FALSE(before.alarms & JUDGE_ALARM_SWITCH);
+		EXPECT_FALSE(before.alarms & both);
 		v[i].switch_lost = true;
 		now = judge(&v[i]);
 		EXPECT_EQ(before.alarms | JUDGE_ALARM_SWITCH, now.alarms);
+		v[i].records_differed = true;
+		now = judge(&v[i]);
+		EXPECT_EQ(before.alarms | both, now.alarms);
 		EXPECT_EQ(before.act, now.act);
 		EXPECT_EQ(before.reason, now.reason);
 		EXPECT_EQ(before.eligible, now.eligible);

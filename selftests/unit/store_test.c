@@ -9,6 +9,7 @@
 
 #include "daemon/sync/store.h"
 #include "daemon/sync/sync.h"
+#include "damage.h"
 #include "scratch.h"
 
 #define MAP_SIZE	(16UL << 20)
@@ -429,32 +430,63 @@ TEST_F(store, second_process_is_refused)
 
 TEST_F(store, damage_is_noticed_when_opening)
 {
-	char path[512], page[4096];
-	bool changed = false;
-	int fd;
-
 	ASSERT_EQ(0, put_alone(self->store, 1, "damaged-key", "damaged-value"));
 	store_close(self->store);
 	self->store = NULL;
-	snprintf(path, sizeof(path), "%s/data.mdb", self->dir);
-	fd = open(path, O_RDWR);
-	ASSERT_LE(0, fd);
-	while (read(fd, page, sizeof(page)) == sizeof(page)) {
-		char *at = memmem(page, sizeof(page), "damaged-value", 13);
-
-		if (!at)
-			continue;
-		*at = 'D';
-		ASSERT_EQ((ssize_t)sizeof(page),
-			  pwrite(fd, page, sizeof(page),
-				 lseek(fd, 0, SEEK_CUR) - 4096));
-		changed = true;
-	}
-	close(fd);
-	ASSERT_TRUE(changed);
+	ASSERT_TRUE(damage(self->dir, "damaged-value"));
 	EXPECT_EQ(NULL, store_open(self->dir, MAP_SIZE, self->error,
 				   sizeof(self->error)));
 	EXPECT_NE(NULL, strstr(self->error, "remove the directory"));
+}
+
+TEST_F(store, check_finds_the_damaged_record)
+{
+	const struct store_check_limit three = { 3, 1 << 20 };
+	struct store_place place = { 0 };
+	char key[16], value[32];
+	int i, calls = 0, rc;
+
+	ASSERT_EQ(0, store_begin(self->store));
+	for (i = 0; i < 10; i++) {
+		snprintf(key, sizeof(key), "key %d", i);
+		snprintf(value, sizeof(value), "the value of %d.", i);
+		ASSERT_EQ(0, put(self->store, 1, key, value));
+	}
+	ASSERT_EQ(0, commit(self->store));
+	while (!(rc = store_check(self->store, &place, three)))
+		calls++;
+	EXPECT_EQ(-ENOENT, rc);
+	EXPECT_EQ(3, calls);
+	ASSERT_TRUE(damage(self->dir, "the value of 7."));
+	for (calls = 0; !(rc = store_check(self->store, &place, three)); )
+		calls++;
+	EXPECT_EQ(-EBADMSG, rc);
+	EXPECT_EQ(2, calls);
+	EXPECT_EQ(7, place.len);
+	EXPECT_EQ(0, memcmp("\0\1key 7", place.key, 7));
+	/* It goes on behind it, and begins anew. */
+	EXPECT_EQ(-ENOENT, store_check(self->store, &place, three));
+	EXPECT_EQ(0, place.len);
+}
+
+TEST_F(store, check_of_a_few_large_records_stops_early)
+{
+	const struct store_check_limit limit = { 1000, 20000 };
+	struct store_place place = { 0 };
+	static char value[SYNC_VALUE_MAX];
+	struct store_record r = { 1, "a", 1, value, sizeof(value) };
+
+	memset(value, 'v', sizeof(value));
+	ASSERT_EQ(0, store_begin(self->store));
+	ASSERT_EQ(0, store_put(self->store, &r));
+	r.key = "b";
+	ASSERT_EQ(0, store_put(self->store, &r));
+	r.key = "c";
+	ASSERT_EQ(0, store_put(self->store, &r));
+	ASSERT_EQ(0, commit(self->store));
+	ASSERT_EQ(0, store_check(self->store, &place, limit));
+	EXPECT_EQ('b', place.key[2]);
+	EXPECT_EQ(-ENOENT, store_check(self->store, &place, limit));
 }
 
 TEST(store_of_no_permission_names_the_remedy)

@@ -67,6 +67,16 @@ static void print_digests(const json_t *sync)
 	line("of the peer", strcmp(own, peer) ? peer : "the same");
 }
 
+static void print_scrubs(const json_t *sync)
+{
+	long long diverged = cli_number(sync, "diverged");
+	char a[CLI_WORD_LEN], text[256];
+
+	snprintf(text, sizeof(text), "all records %s times; the stores differed %lld times",
+		 cli_count(cli_number(sync, "scrubs"), a), diverged);
+	line("Checked", text);
+}
+
 static void print_traffic(const json_t *sync)
 {
 	long long raw = cli_number(sync, "raw_bytes");
@@ -106,6 +116,7 @@ static void print(const json_t *sync)
 	line("Records", cli_count(cli_number(sync, "records"), text));
 	print_positions(sync);
 	print_digests(sync);
+	print_scrubs(sync);
 	print_security(sync);
 	print_traffic(sync);
 }

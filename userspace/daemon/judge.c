@@ -275,6 +275,8 @@ static u32 alarms(const struct judge_view *v, const struct judge_verdict *verdic
 		set |= JUDGE_ALARM_UNABLE;
 	if (v->switch_lost)
 		set |= JUDGE_ALARM_SWITCH;
+	if (v->records_differed)
+		set |= JUDGE_ALARM_RECORDS;
 	return set;
 }
 

@@ -68,6 +68,7 @@ struct judge_arbiter {
  * @left: this server said goodbye in its last life and has not seen its peer
  *        since, so the peer may be serving alone
  * @switch_lost: the NIC to the telephone switch has no carrier: an alarm, no more
+ * @records_differed: a while ago the stores differed, or a record was damaged: too
  * @order: enum judge_order
  * @position: how far own call records reach
  * @peer, @arbiter: see there
@@ -88,6 +89,7 @@ struct judge_view {
 	bool able;
 	bool left;
 	bool switch_lost;
+	bool records_differed;
 	u8 order;
 	u64 position;
 	struct judge_peer peer;
@@ -134,6 +136,7 @@ enum judge_alarm {
 	JUDGE_ALARM_NO_ACTIVE	= 1 << 8,	/* nobody serves */
 	JUDGE_ALARM_UNABLE	= 1 << 9,	/* own application */
 	JUDGE_ALARM_SWITCH	= 1 << 10,	/* switch NIC without carrier */
+	JUDGE_ALARM_RECORDS	= 1 << 11,	/* damaged, or not the same */
 };
 
 /**

@@ -11,6 +11,9 @@
 /* Epoch above, count of writes below: comparable over all of a pair's life. */
 #define POSITION_BITS	40
 
+/* How long it is an alarm that the stores differed. */
+#define RECORDS_NS	(600000 * CTIHA_NS_PER_MS)
+
 static u64 own_position(struct pair *p)
 {
 	struct sync_status status;
@@ -303,6 +306,15 @@ static bool lacks_calls(struct pair *p)
 	return p->follow_epoch && !status.synced;
 }
 
+/* A repair takes less than a second: the alarm must outlast it to be seen. */
+static bool records_differed(struct pair *p, u64 now)
+{
+	struct sync_status status;
+
+	sync_status(p->sync, &status);
+	return status.differed_ns && now - status.differed_ns < RECORDS_NS;
+}
+
 static struct judge_view look(struct pair *p)
 {
 	bool peer_acts = p->peer.heard && p->peer.role == CTIHA_ROLE_ACTIVE;
@@ -322,6 +334,7 @@ static struct judge_view look(struct pair *p)
 		.left = p->memory.left,
 		.switch_lost = p->config->switch_nic.device[0] &&
 			       !(p->node.report & CTIHA_REPORT_CARRIER_SWITCH),
+		.records_differed = records_differed(p, now),
 		.order = p->order,
 		.position = own_position(p),
 		.peer = {

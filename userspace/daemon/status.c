@@ -64,6 +64,8 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 				    number((clock_now_ns() - s->refused_ns) /
 					   CTIHA_NS_PER_MS));
 	}
+	json_object_set_new(o, "diverged", number(s->diverged));
+	json_object_set_new(o, "scrubs", number(s->scrubs));
 	json_object_set_new(o, "resyncs", number(s->resyncs));
 	json_object_set_new(o, "events_lost", number(resyncs));
 }
@@ -153,6 +155,7 @@ static const struct alarm_text alarm_texts[] = {
 	{ "no-active", "critical", "nobody serves the calls" },
 	{ "unable", "warning", "this server could not serve: its application is not running, or it has no LAN" },
 	{ "switch-down", "warning", "no carrier on the NIC to the telephone switch: check its cable and the switch's port" },
+	{ "records-differ", "critical", "call records were damaged or not the same on both servers in the last 10 minutes: check this server's memory; a standby gets them anew, an active one should hand over: ctiha standby" },
 };
 
 static json_t *alarms_document(struct pair *p, u64 now)

@@ -161,6 +161,7 @@ static void diverge(struct sync *s)
 	log_error("sync: the standby's records differ at position %llu: sending all anew",
 		  (unsigned long long)s->active.peer.position);
 	s->diverged++;
+	s->differed_ns = clock_now_ns();
 	s->active.diverged = true;
 	begin_snapshot(s);
 }

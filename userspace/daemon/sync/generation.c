@@ -7,11 +7,9 @@
  * counted when the store is opened, which shows at the same time whether the
  * records are those that the state belongs to.
  */
-#include <xxhash.h>
-
 #include "daemon/sync/store_internal.h"
 
-#define FORMAT		1
+#define FORMAT		2
 #define HEAD_KEY	"head"
 
 /* What "meta" holds; host order, never leaves the host. */
@@ -23,75 +21,52 @@ struct meta_head {
 
 /* ---- counting ---- */
 
-/* The record's share in the digest. */
-static XXH128_hash_t share(const MDB_val *key, const MDB_val *value)
-{
-	u8 bytes[1 + STORE_KEY_MAX + SYNC_VALUE_MAX];
-	size_t len = 0;
-
-	/* The key's length keeps ("ab", "c") and ("a", "bc") apart. */
-	bytes[len++] = (u8)key->mv_size;
-	memcpy(bytes + len, key->mv_data, key->mv_size);
-	len += key->mv_size;
-	if (value->mv_size)
-		memcpy(bytes + len, value->mv_data, value->mv_size);
-	len += value->mv_size;
-	return XXH3_128bits(bytes, len);
-}
-
 /* @times: 1, or -1 as unsigned numbers count. */
 static void account(struct generation *g, const MDB_val *key,
-		    const MDB_val *value, u64 times)
+		    const struct share *share, u64 times)
 {
 	struct totals *of_content = &g->totals[store_key_content(key)];
-	const XXH128_hash_t h = share(key, value);
+	unsigned int i;
 
 	of_content->records += times;
-	of_content->digest[0] += times * h.low64;
-	of_content->digest[1] += times * h.high64;
 	g->state.records += times;
-	g->state.digest[0] += times * h.low64;
-	g->state.digest[1] += times * h.high64;
+	for (i = 0; i < ARRAY_SIZE(share->lane); i++) {
+		of_content->digest[i] += times * share->lane[i];
+		g->state.digest[i] += times * share->lane[i];
+	}
 }
 
 void generation_add(struct generation *g, const MDB_val *key,
-		    const MDB_val *value)
+		    const struct share *share)
 {
-	account(g, key, value, 1);
+	account(g, key, share, 1);
 }
 
 void generation_remove(struct generation *g, const MDB_val *key,
-		       const MDB_val *value)
+		       const struct share *share)
 {
-	account(g, key, value, (u64)-1);
+	account(g, key, share, (u64)-1);
 }
 
 /* ---- which one is current ---- */
 
-static bool in_bounds(const MDB_val *key, const MDB_val *value)
-{
-	return key->mv_size > STORE_CONTENT_LEN &&
-	       key->mv_size <= STORE_KEY_MAX &&
-	       value->mv_size <= SYNC_VALUE_MAX && store_key_content(key) &&
-	       store_key_content(key) <= STORE_CONTENT_MAX;
-}
-
 /* Counts what the current generation really holds. */
 static int recount(struct store *s, MDB_txn *txn)
 {
+	struct share share;
 	MDB_cursor *cursor;
-	MDB_val key, value;
+	MDB_val key, stored;
 	int rc;
 
 	rc = mdb_cursor_open(txn, s->records[s->current], &cursor);
 	if (rc)
 		return rc;
-	while (!(rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
-		if (!in_bounds(&key, &value)) {
+	while (!(rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT))) {
+		if (!store_value_intact(&key, &stored, &share)) {
 			rc = MDB_CORRUPTED;
 			break;
 		}
-		generation_add(&s->live, &key, &value);
+		generation_add(&s->live, &key, &share);
 	}
 	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND ? 0 : rc;

@@ -9,6 +9,7 @@
  *              sends to it
  *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
  *              puts what arrives into the store
+ *   scrub.c    on both sides: are the records still what was written?
  */
 #ifndef CTIHA_SYNC_INTERNAL_H
 #define CTIHA_SYNC_INTERNAL_H
@@ -17,6 +18,7 @@
 
 #include "daemon/sync/backlog.h"
 #include "daemon/sync/connection.h"
+#include "daemon/sync/scrub.h"
 #include "daemon/sync/store.h"
 #include "daemon/sync/sync.h"
 
@@ -169,7 +171,8 @@ struct active {
  * @open: a transaction is open; @open_received: on the received generation
  * @ack_due: say where we are when the input is used up
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
- * @diverged: own state is not what the active says it should be
+ * @diverged: own records are not what they should be; until all are received
+ *            anew the digest in our acks is one that cannot be right
  * @peer: the active's state as it said last
  * @listen_ns: not before then open a listener again
  * @complained: by path: it was said that listening fails
@@ -206,6 +209,8 @@ struct sync {
 	u64 tick_ns;
 	u64 resyncs;
 	u64 diverged;
+	u64 differed_ns;	/* when the stores, or a record, last did */
+	struct scrub scrub;
 	struct sync_status told;
 	struct writes writes;
 	struct backlog backlog;
@@ -261,5 +266,8 @@ void standby_stop(struct sync *s);
 void standby_links(struct sync *s, const bool came_up[SYNC_PATHS]);
 void standby_tick(struct sync *s, u64 now_ns);
 void standby_init(struct sync *s);
+
+/* Own records are not what they should be: ask the active for all of them. */
+void standby_diverged(struct sync *s);
 
 #endif /* CTIHA_SYNC_INTERNAL_H */

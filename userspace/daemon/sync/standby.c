@@ -29,7 +29,7 @@
 static void send_ack(struct sync *s)
 {
 	struct connection *c = s->standby.live;
-	const struct packet_report report = {
+	struct packet_report report = {
 		.state = *store_state(s->store),
 		.stamp = clock_now_ns(),
 		.transfers = c->transfers,
@@ -38,6 +38,8 @@ static void send_ack(struct sync *s)
 	u8 raw[PACKET_REPORT_LEN];
 
 	s->standby.ack_due = false;
+	if (s->standby.diverged)
+		report.state.digest[0] = ~report.state.digest[0];
 	packet_write_report(raw, &report);
 	connection_send(c, PACKET_ACK, 0, raw, sizeof(raw));
 }
@@ -53,8 +55,20 @@ static void compare(struct sync *s, const struct store_state *theirs)
 		return;
 	log_error("sync: own records differ from the active's at position %llu",
 		  (unsigned long long)ours->position);
+	standby_diverged(s);
+}
+
+void standby_diverged(struct sync *s)
+{
+	struct standby *b = &s->standby;
+
+	if (b->diverged)
+		return;
 	b->diverged = true;
+	b->synced = false;
+	b->ack_due = true;
 	s->diverged++;
+	s->differed_ns = clock_now_ns();
 }
 
 static void take_keepalive(struct sync *s, struct connection *c,
@@ -351,11 +365,19 @@ static void check_belief(struct sync *s, u64 now)
 	b->synced = false;
 }
 
+/* What is due without anything having arrived. */
+static void tell_what_is_due(struct sync *s)
+{
+	if (s->standby.live && s->standby.ack_due && !s->standby.open)
+		send_ack(s);
+}
+
 void standby_tick(struct sync *s, u64 now)
 {
 	struct standby *b = &s->standby;
 	int i;
 
+	tell_what_is_due(s);
 	listen_all(s, now);
 	check_belief(s, now);
 	for (i = 0; i < SYNC_STRANGERS; i++) {

@@ -139,6 +139,34 @@ int store_walk(struct store *store, u16 content, const void *after,
 			     const void *value, size_t value_len),
 	       void *arg);
 
+#define STORE_PLACE_MAX	66	/* content id and key */
+
+/**
+ * struct store_place - a record in the order of content id and key
+ * @key: content id, big-endian, then the application's key
+ * @len: of @key; 0: in front of the first record
+ */
+struct store_place {
+	u8 len;
+	u8 key[STORE_PLACE_MAX];
+};
+
+/* How much to check at once; at least one record. */
+struct store_check_limit {
+	unsigned int records;
+	size_t bytes;
+};
+
+/**
+ * store_check() - are the next records still what was written?
+ * @place: the record checked last, set; in front of the first at the end
+ *
+ * Return: 0: all that were checked, and there are more; -ENOENT: and that were
+ * the last; -EBADMSG: the one at @place is damaged; -errno.
+ */
+int store_check(struct store *store, struct store_place *place,
+		struct store_check_limit limit);
+
 /**
  * store_reader_open() - a view of the committed state that does not change
  * @state: set to what it shows

@@ -4,8 +4,10 @@
  *
  *   store.c        opening and closing, the state
  *   generation.c   what a generation of records counts as; which one is current
+ *   store_value.c  one record as the database holds it
  *   store_write.c  transactions, and the generation that is being received
  *   store_read.c   one record, some, all
+ *   store_check.c  are the records still what was written?
  *
  * Three databases in one LMDB environment: records "a", records "b", "meta".
  * A record's key is its content id (big-endian) and the application's key, so a
@@ -23,7 +25,12 @@
 #define STORE_CONTENT_LEN	2
 #define STORE_KEY_MAX		(STORE_CONTENT_LEN + SYNC_KEY_MAX)
 
-/* How many records, and the sum of their hashes. */
+/* What one record adds to the digest: a hash of content id, key and value. */
+struct share {
+	u64 lane[2];
+};
+
+/* How many records, and the sum of their shares. */
 struct totals {
 	u64 records;
 	u64 digest[2];
@@ -107,17 +114,16 @@ int store_errno(int rc);
 /**
  * generation_add() - count a record
  * @key: as store_key() makes it, of a content id up to STORE_CONTENT_MAX
- * @value: at most SYNC_VALUE_MAX bytes
  */
 void generation_add(struct generation *g, const MDB_val *key,
-		    const MDB_val *value);
+		    const struct share *share);
 
 /**
  * generation_remove() - take a record out again that was counted
- * @key, @value: as for generation_add()
+ * @key, @share: as for generation_add()
  */
 void generation_remove(struct generation *g, const MDB_val *key,
-		       const MDB_val *value);
+		       const struct share *share);
 
 /**
  * generation_load() - find the current generation and recount its records
@@ -137,5 +143,36 @@ int generation_load(struct store *s, MDB_txn *txn);
  * Return: 0 or LMDB's code.
  */
 int generation_save(struct store *s, u32 which);
+
+/* store_value.c */
+
+/**
+ * store_value_put() - write a record
+ * @key: as store_key() makes it
+ * @value: at most SYNC_VALUE_MAX bytes
+ * @share: set to its share in the digest
+ *
+ * Return: 0 or LMDB's code.
+ */
+int store_value_put(MDB_txn *txn, MDB_dbi records, MDB_val *key,
+		    const MDB_val *value, struct share *share);
+
+/**
+ * store_value_split() - a record as the database holds it, into its parts
+ * @share: what was written with it
+ * @value: points into @stored
+ *
+ * Return: false if it is none.
+ */
+bool store_value_split(const MDB_val *stored, struct share *share,
+		       MDB_val *value);
+
+/**
+ * store_value_intact() - is it what was written?
+ * @key, @stored: as the database gives them
+ * @share: set if so
+ */
+bool store_value_intact(const MDB_val *key, const MDB_val *stored,
+			struct share *share);
 
 #endif /* CTIHA_STORE_INTERNAL_H */

@@ -16,11 +16,33 @@ struct store_reader {
 	MDB_cursor *cursor;
 };
 
+/* What the application put there; -EIO if it is damaged beyond that. */
+static int value_of(const MDB_val *stored, MDB_val *value)
+{
+	struct share share;
+
+	return store_value_split(stored, &share, value) ? 0 : -EIO;
+}
+
+static int copy_value(const MDB_val *stored, void *to, size_t size)
+{
+	MDB_val value;
+	int rc = value_of(stored, &value);
+
+	if (rc)
+		return rc;
+	if (value.mv_size > size)
+		return -ENOSPC;
+	if (value.mv_size)
+		memcpy(to, value.mv_data, value.mv_size);
+	return (int)value.mv_size;
+}
+
 int store_get(struct store *s, u16 content, const void *key, size_t key_len,
 	      void *value, size_t size)
 {
 	u8 buffer[STORE_KEY_MAX];
-	MDB_val k, v;
+	MDB_val k, stored;
 	int rc;
 
 	if (!key_len || key_len > SYNC_KEY_MAX)
@@ -29,15 +51,8 @@ int store_get(struct store *s, u16 content, const void *key, size_t key_len,
 	if (rc)
 		return store_errno(rc);
 	k = store_key(buffer, content, key, key_len);
-	rc = mdb_get(s->reader, s->records[s->current], &k, &v);
-	if (rc)
-		rc = store_errno(rc);
-	else if (v.mv_size > size)
-		rc = -ENOSPC;
-	else
-		rc = (int)v.mv_size;
-	if (rc > 0)
-		memcpy(value, v.mv_data, v.mv_size);
+	rc = mdb_get(s->reader, s->records[s->current], &k, &stored);
+	rc = rc ? store_errno(rc) : copy_value(&stored, value, size);
 	mdb_txn_reset(s->reader);
 	return rc;
 }
@@ -51,22 +66,25 @@ struct visitor {
 static int visit_from(MDB_cursor *cursor, u16 content, MDB_val *start,
 		      const struct visitor *to)
 {
-	MDB_val key = *start, value;
+	MDB_val key = *start, stored, value;
 	int visited = 0;
 	int rc;
 
-	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	rc = mdb_cursor_get(cursor, &key, &stored, MDB_SET_RANGE);
 	/* The key to begin behind may or may not be there itself. */
 	if (!rc && key.mv_size == start->mv_size &&
 	    !memcmp(key.mv_data, start->mv_data, key.mv_size))
-		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+		rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
 	while (!rc && store_key_content(&key) == content) {
+		rc = value_of(&stored, &value);
+		if (rc)
+			return rc;
 		visited++;
 		if (!to->visit(to->arg, (u8 *)key.mv_data + STORE_CONTENT_LEN,
 			       key.mv_size - STORE_CONTENT_LEN, value.mv_data,
 			       value.mv_size))
 			break;
-		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+		rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
 	}
 	return rc && rc != MDB_NOTFOUND ? store_errno(rc) : visited;
 }
@@ -156,12 +174,15 @@ struct store_reader *store_reader_open(struct store *s,
 
 int store_reader_next(struct store_reader *r, struct store_record *record)
 {
-	MDB_val key, value;
+	MDB_val key, stored, value;
 	int rc;
 
-	rc = mdb_cursor_get(r->cursor, &key, &value, MDB_NEXT);
+	rc = mdb_cursor_get(r->cursor, &key, &stored, MDB_NEXT);
 	if (rc)
 		return rc == MDB_NOTFOUND ? 0 : store_errno(rc);
+	rc = value_of(&stored, &value);
+	if (rc)
+		return rc;
 	record->content = store_key_content(&key);
 	record->key = (u8 *)key.mv_data + STORE_CONTENT_LEN;
 	record->key_len = key.mv_size - STORE_CONTENT_LEN;

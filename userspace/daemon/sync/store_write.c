@@ -42,19 +42,23 @@ static bool valid(const struct store_record *r)
 /* Takes the record that is to be replaced or deleted out of the digest. */
 static int forget(struct store *s, MDB_val *key)
 {
-	MDB_val old;
+	struct share share;
+	MDB_val old, value;
 	int rc;
 
 	rc = mdb_get(s->txn, s->records[s->target], key, &old);
 	if (rc)
 		return rc;
-	generation_remove(&s->work, key, &old);
+	if (!store_value_split(&old, &share, &value))
+		return MDB_CORRUPTED;
+	generation_remove(&s->work, key, &share);
 	return 0;
 }
 
 int store_put(struct store *s, const struct store_record *r)
 {
 	u8 buffer[STORE_KEY_MAX];
+	struct share share;
 	MDB_val key, value;
 	int rc;
 
@@ -65,10 +69,11 @@ int store_put(struct store *s, const struct store_record *r)
 	rc = forget(s, &key);
 	if (rc && rc != MDB_NOTFOUND)
 		return store_errno(rc);
-	rc = mdb_put(s->txn, s->records[s->target], &key, &value, 0);
+	rc = store_value_put(s->txn, s->records[s->target], &key, &value,
+			     &share);
 	if (rc)
 		return store_errno(rc);
-	generation_add(&s->work, &key, &value);
+	generation_add(&s->work, &key, &share);
 	return 0;
 }
 

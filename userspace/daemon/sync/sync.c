@@ -125,6 +125,8 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->refused = s->shared.why[0] ? s->shared.why : NULL;
 	st->refused_ns = s->shared.why_ns;
 	st->diverged = s->diverged;
+	st->differed_ns = s->differed_ns;
+	st->scrubs = s->scrub.passes;
 	st->resyncs = s->resyncs;
 }
 
@@ -145,7 +147,8 @@ void sync_changed(struct sync *s)
 
 	sync_status(s, &now);
 	if (coarse(now.state) == coarse(s->told.state) &&
-	    now.path == s->told.path && now.synced == s->told.synced)
+	    now.path == s->told.path && now.synced == s->told.synced &&
+	    now.differed_ns == s->told.differed_ns)
 		return;
 	s->told = now;
 	s->callbacks.state(s->arg, &now);
@@ -210,6 +213,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		active_tick(s, now);
 	else if (s->side == SYNC_SIDE_STANDBY)
 		standby_tick(s, now);
+	scrub_tick(s);
 	stream_expire(s, now);
 	s->tick_ns = now;
 	sync_changed(s);

@@ -97,7 +97,9 @@ struct sync_status {
 	u64 damaged;		/* packets discarded, connections refused */
 	const char *refused;	/* why the last one was; NULL: none was */
 	u64 refused_ns;		/* when that was first said */
-	u64 diverged;		/* times the digests differed */
+	u64 diverged;		/* times the stores differed */
+	u64 differed_ns;	/* when that, or a damaged record, was seen last */
+	u64 scrubs;		/* times all records were looked at again */
 	u64 resyncs;		/* full transfers begun */
 	u64 lag_ns;		/* age of the oldest unacknowledged write */
 	u64 transfer_done;	/* records, during SYNC_TRANSFER */

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Scrubbing the store. See scrub.h. */
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "daemon/sync/internal.h"
+
+/* In a tick of 50 ms: 36,000 calls take a second, a million half a minute. */
+static const struct store_check_limit a_tick = {
+	.records = 2000,
+	.bytes = 1 << 20,
+};
+
+/* Names the record for people; its key need not be text. */
+static void name(const struct store_place *place, char text[80])
+{
+	size_t i, len = 0;
+
+	for (i = 2; i < place->len && len < 64; i++)
+		text[len++] = place->key[i] > ' ' && place->key[i] < 0x7f ?
+				      (char)place->key[i] : '.';
+	snprintf(text + len, 80 - len, " of content %u",
+		 (unsigned int)(place->key[0] << 8 | place->key[1]));
+}
+
+/* Its bytes as they are now, as if they had always been so. */
+static int take_as_it_is(struct sync *s, const struct store_place *place)
+{
+	u8 value[SYNC_VALUE_MAX];
+	struct store_record r = {
+		.content = (u16)(place->key[0] << 8 | place->key[1]),
+		.key = place->key + 2,
+		.key_len = place->len - 2U,
+		.value = value,
+	};
+	int rc = store_get(s->store, r.content, r.key, r.key_len, value,
+			   sizeof(value));
+
+	if (rc < 0)
+		return rc;
+	r.value_len = (size_t)rc;
+	rc = store_begin(s->store);
+	if (rc)
+		return rc;
+	rc = store_put(s->store, &r);
+	if (!rc)
+		return store_commit(s->store);
+	store_abort(s->store);
+	return rc;
+}
+
+static void repair_active(struct sync *s, const struct store_place *place)
+{
+	int rc;
+
+	/* May call back, and so change role and mode. */
+	write_commit(s);
+	if (s->side != SYNC_SIDE_ACTIVE || s->active.mode == ACTIVE_IN_SYNC)
+		return;
+	rc = take_as_it_is(s, place);
+	if (rc) {
+		log_error("sync: the damaged record cannot be read: %s",
+			  strerror(-rc));
+		return;
+	}
+	/* What was sent leads elsewhere. */
+	backlog_reset(&s->backlog, store_state(s->store));
+	s->active.sent = *store_state(s->store);
+	if (s->active.connection)
+		connection_lose(s->active.connection, "own store was damaged");
+}
+
+static void found(struct sync *s)
+{
+	char text[80];
+
+	s->scrub.found++;
+	s->differed_ns = clock_now_ns();
+	name(&s->scrub.place, text);
+	log_error("sync: record %s is not what was written: check this server's memory",
+		  text);
+	if (s->side == SYNC_SIDE_ACTIVE)
+		repair_active(s, &s->scrub.place);
+	else if (s->side == SYNC_SIDE_STANDBY)
+		standby_diverged(s);
+}
+
+void scrub_tick(struct sync *s)
+{
+	int rc = store_check(s->store, &s->scrub.place, a_tick);
+
+	if (rc == -EBADMSG) {
+		found(s);
+	} else if (rc) {
+		s->scrub.passes++;
+		s->scrub.found = 0;
+		s->scrub.place.len = 0;
+	}
+}
