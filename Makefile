@@ -18,6 +18,7 @@ WARN	:= -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes \
 	   -Wshadow -Wformat-security $(if $(findstring clang,$(CC)),-Wno-c2x-extensions)
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(SAN) -D_GNU_SOURCE -fPIC \
 	   -DCTIHA_VERSION='"$(VERSION)"' \
+	   -DCTIHA_DATA_DIR='"$(PREFIX)/share/ctiha"' \
 	   -Iinclude -Iinclude/uapi -Iuserspace $(PKG_CFLAGS)
 # Sanitizers of this flavour of the build, and the suffix that keeps its files apart.
 SAN	?=
@@ -89,7 +90,8 @@ $(MODULE_TREE)/ctiha.ko: $(MODULE_SOURCES)
 # ---- programs -------------------------------------------------------------
 
 userspace: $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/lib/libctiha.so \
-	   $(BUILD)/lib/libctiha.a $(BUILD)/lib/pkgconfig/libctiha.pc
+	   $(BUILD)/lib/libctiha.a $(BUILD)/lib/pkgconfig/libctiha.pc \
+	   $(BUILD)/share/calls.dict
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -106,6 +108,20 @@ $(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o) $(SHARED)
 	$$(Q)$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@ $(3)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
+
+# The dictionary that a new pair begins with, from records like a call centre's.
+$(BUILD)/bin/first-dictionary: $(patsubst %.c,$(OBJ)/%.o,userspace/dictionary/main.c \
+		userspace/load/record.c userspace/daemon/sync/packet.c \
+		userspace/daemon/sync/dictionary.c) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ $(SHARED) \
+		$(call pkg_libs,libzstd nettle hogweed)
+
+$(BUILD)/share/calls.dict: $(BUILD)/bin/first-dictionary
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)$< > $@.new && mv $@.new $@
 
 $(BUILD)/lib/libctiha.so: $(libctiha_SOURCES:%.c=$(OBJ)/%.o) userspace/lib/libctiha.map
 	@mkdir -p $(@D)

@@ -212,6 +212,28 @@ standby_without_calls_serves_in_the_end()
 		pair_up a && audit a && stores_equal
 }
 
+learned() { [ "$(cli "$1" -j sync show | jq .dictionary)" != "$2" ]; }
+has_records() { [ "$(cli "$1" -j sync show | jq .records)" -ge "$2" ]; }
+same_dictionary() { learned a 0 && ! learned b "$(cli a -j sync show | jq .dictionary)"; }
+
+# Over TLS, and with a dictionary made of the calls that are under way.
+sync_is_encrypted_and_learns()
+{
+	local caller
+
+	active a || cli a takeover --wait || return 1
+	in_step a || return 1
+	[ "$(cli a -j sync show | jq -r .encryption)" = tls1.3 ] || return 1
+	! cli b sync train 2> "$WORK/train.err" && grep -q "not active" "$WORK/train.err" ||
+		return 1
+	in_ns c timeout 60 "$BIN/ctiha-load" drive --service "$SERVICE:5077" --calls 300 \
+		--rate 300 --seconds 8 > "$WORK/caller.log" 2>&1 &
+	caller=$!
+	wait_until "enough calls" has_records a 200 && cli a sync train &&
+		wait_until "both know it" same_dictionary && wait "$caller" &&
+		wait_until "stores are equal" stores_equal && audit a
+}
+
 hooks_ran_in_order()
 {
 	: > "$WORK/a/hooks"
@@ -249,4 +271,5 @@ for s in a b; do
 	rm -rf "${WORK:?}/$s/state" "${WORK:?}/$s/store"
 done
 scenario "cold start together" start_together
+scenario "the sync is encrypted and learns a dictionary" sync_is_encrypted_and_learns
 finish

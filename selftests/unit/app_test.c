@@ -106,7 +106,9 @@ static void add_standby(struct daemon *d)
 	const struct sync_callbacks none = {
 		ignore_acked, ignore_state, may_act,
 	};
-	struct sync_spec spec = { .node = 1, .map_size = 64 << 20 };
+	struct sync_spec spec = {
+		.node = 1, .map_size = 64 << 20, .keys.used[0] = true,
+	};
 	char error[256];
 
 	make_path(&spec.paths[0], 1, (u16)(20000 + getppid() % 30000));

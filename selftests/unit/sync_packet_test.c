@@ -2,6 +2,7 @@
 /* Sync packets: every way of damaging one is noticed. b2, c2. */
 #include <stdlib.h>
 
+#include <zdict.h>
 #include <zstd.h>
 
 #include "kselftest_harness.h"
@@ -72,6 +73,119 @@ static void reseal(FIXTURE_DATA(packet) *self)
 {
 	ctiha_mac(&self->key, self->sealed, self->len - PACKET_TAIL_LEN,
 		  self->sealed + self->len - PACKET_TAIL_LEN);
+}
+
+#define SAMPLES		1000
+#define SAMPLE_LEN	120
+
+/* A record with little that repeats in itself, and much that others have too. */
+static void sample(u8 to[SAMPLE_LEN], unsigned int i)
+{
+	char text[SAMPLE_LEN + 1];
+
+	memset(to, 0, SAMPLE_LEN);
+	snprintf(text, sizeof(text), "call=%u;agent=%u;queue=support-%u;language=en;contract=K%u;menu=4711.%u;state=talking;route=6001;callback=no",
+		 i * 7919, i * 31 % 500, i % 9, i * 104729, i % 7);
+	memcpy(to, text, strlen(text) < SAMPLE_LEN ? strlen(text) : SAMPLE_LEN);
+}
+
+static size_t train(u8 *dictionary, size_t size, unsigned int from)
+{
+	static u8 samples[SAMPLES][SAMPLE_LEN];
+	size_t sizes[SAMPLES];
+	unsigned int i;
+
+	for (i = 0; i < SAMPLES; i++) {
+		sample(samples[i], from + i);
+		sizes[i] = SAMPLE_LEN;
+	}
+	return ZDICT_trainFromBuffer(dictionary, size, samples, sizes, SAMPLES);
+}
+
+static size_t seal_sample(FIXTURE_DATA(packet) *self, unsigned int i)
+{
+	sample(self->raw, i);
+	sample(self->raw + SAMPLE_LEN, i + 1);
+	self->head.flags = PACKET_DICTIONARY;
+	seal(self, 2 * SAMPLE_LEN);
+	return self->len;
+}
+
+TEST_F(packet, dictionary_shrinks_what_both_know)
+{
+	u8 bytes[8192], expected[2 * SAMPLE_LEN];
+	size_t without, with, len = train(bytes, sizeof(bytes), 0);
+	struct packet p;
+
+	ASSERT_FALSE(ZDICT_isError(len));
+	without = seal_sample(self, 5000);
+	EXPECT_FALSE(self->head.flags & PACKET_DICTIONARY);
+	ASSERT_EQ(0, packet_codec_learn(self->codec, bytes, len));
+	EXPECT_NE(0, packet_codec_dictionary(self->codec));
+	with = seal_sample(self, 5000);
+	EXPECT_TRUE(self->head.flags & PACKET_DICTIONARY);
+	EXPECT_LT(with + 50, without);
+	memcpy(expected, self->raw, sizeof(expected));
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(0, memcmp(expected, p.raw, sizeof(expected)));
+	/* Without being asked for it is not used. */
+	self->head.flags = 0;
+	seal(self, 2 * SAMPLE_LEN);
+	EXPECT_FALSE(self->head.flags & PACKET_DICTIONARY);
+	EXPECT_EQ(without, self->len);
+}
+
+TEST_F(packet, dictionary_before_the_last_is_still_known)
+{
+	static u8 bytes[3][8192];
+	size_t len[3];
+	struct packet p;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		len[i] = train(bytes[i], sizeof(bytes[i]), 100000U * i);
+	ASSERT_EQ(0, packet_codec_learn(self->codec, bytes[0], len[0]));
+	seal_sample(self, 1);
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	ASSERT_EQ(0, packet_codec_learn(self->codec, bytes[1], len[1]));
+	EXPECT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	/* The same again drops nothing. */
+	ASSERT_EQ(0, packet_codec_learn(self->codec, bytes[1], len[1]));
+	EXPECT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	ASSERT_EQ(0, packet_codec_learn(self->codec, bytes[2], len[2]));
+	EXPECT_EQ(PACKET_BAD_DICTIONARY, open_sealed(self, self->len, &p));
+	/* None at all. */
+	ASSERT_EQ(0, packet_codec_learn(self->codec, NULL, 0));
+	EXPECT_EQ(0, packet_codec_dictionary(self->codec));
+	seal_sample(self, 1);
+	EXPECT_FALSE(self->head.flags & PACKET_DICTIONARY);
+}
+
+TEST_F(packet, what_is_no_dictionary_is_refused)
+{
+	static u8 bytes[8192];
+	size_t len = train(bytes, sizeof(bytes), 0), i;
+
+	EXPECT_EQ(-EINVAL, packet_codec_learn(self->codec, "not one", 7));
+	EXPECT_EQ(-EINVAL, packet_codec_learn(self->codec, bytes, 7));
+	/* Its tables damaged: refused, or usable; never a crash. */
+	for (i = 8; i < 200; i++) {
+		bytes[i] ^= 0x55;
+		packet_codec_learn(self->codec, bytes, len);
+		seal_sample(self, (unsigned int)i);
+		bytes[i] ^= 0x55;
+	}
+}
+
+TEST_F(packet, flag_without_compression_is_refused)
+{
+	struct packet p;
+
+	self->head.flags = 0;
+	seal(self, 20);
+	self->sealed[5] |= PACKET_DICTIONARY;
+	reseal(self);
+	EXPECT_EQ(PACKET_BAD_HEAD, open_sealed(self, self->len, &p));
 }
 
 static void put_u32(u8 *at, u32 value)

@@ -1559,4 +1559,202 @@ TEST_F(sync, standby_with_a_full_store_is_not_in_sync)
 	EXPECT_EQ(0, self->a.acks[SYNC_ACK_STANDBY]);
 }
 
+/* ---- dictionaries ---- */
+
+struct training {
+	bool done;
+	char error[128];
+};
+
+static void on_training(void *arg, const char *error)
+{
+	struct training *t = arg;
+
+	t->done = true;
+	snprintf(t->error, sizeof(t->error), "%s", error ? error : "");
+}
+
+static struct training training;
+
+static bool is_trained(bed *t)
+{
+	(void)t;
+	return training.done;
+}
+
+/* Records like a call centre's: much in common, little that repeats in one. */
+static int put_calls(bed *t, int from, int count)
+{
+	char key[32], value[200];
+	int i, rc = 0;
+
+	for (i = from; !rc && i < from + count; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		snprintf(value, sizeof(value), "call=%d;agent=%d;queue=support-%d;language=en;contract=K%d;menu=4711.%d;state=talking;route=6001;callback=no",
+			 i * 7919, i * 31 % 500, i % 9, i * 10472, i % 7);
+		rc = put(t, SYNC_CONTENT_CALL, key, value);
+	}
+	return rc;
+}
+
+static bool same_dictionary(bed *t)
+{
+	u32 id = status(&t->a).dictionary;
+
+	return id && id == status(&t->b).dictionary && identical(t);
+}
+
+/* Bytes that one more call takes, with what goes before and behind it. */
+static u64 cost(bed *t, int call)
+{
+	u64 before;
+
+	run(t, 3 * PATIENCE_MS / 10, identical);
+	before = status(&t->a).tx_bytes;
+	if (put_calls(t, call, 1) || !run(t, SOON_MS, a_is_done))
+		return 0;
+	return status(&t->a).tx_bytes - before;
+}
+
+static bool train(bed *t)
+{
+	memset(&training, 0, sizeof(training));
+	return !sync_train(t->a.sync, on_training, &training) &&
+	       run(t, SOON_MS, is_trained) && !training.error[0];
+}
+
+TEST_F(sync, trained_dictionary_reaches_the_standby_and_is_used)
+{
+	u64 without, with;
+
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_calls(self, 0, 3000));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	without = cost(self, 10000);
+	ASSERT_TRUE(train(self));
+	ASSERT_TRUE(run(self, SOON_MS, same_dictionary));
+	with = cost(self, 10001);
+	EXPECT_LT(0, with);
+	EXPECT_LT(with + 40, without);
+	EXPECT_TRUE(self->a.in_order);
+	/* On a new connection, to a standby that was restarted. */
+	ASSERT_TRUE(reopen(self, &self->b));
+	sync_follow(self->b.sync, 2);
+	links(self, true, true);
+	sync_links(self->b.sync, true, true);
+	ASSERT_EQ(0, put_calls(self, 20000, 100));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	ASSERT_TRUE(run(self, SOON_MS, same_dictionary));
+	EXPECT_EQ(0, status(&self->b).damaged);
+	/* Another one, while the first is in use. */
+	ASSERT_TRUE(train(self));
+	ASSERT_EQ(0, put_calls(self, 30000, 100));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	ASSERT_TRUE(run(self, SOON_MS, same_dictionary));
+	EXPECT_EQ(0, status(&self->b).damaged);
+}
+
+TEST_F(sync, training_needs_records_and_office)
+{
+	sync_follow(self->a.sync, 2);
+	EXPECT_TRUE(strstr(sync_train(self->a.sync, on_training, &training),
+			   "not active"));
+	sync_activate(self->a.sync, 2);
+	EXPECT_TRUE(strstr(sync_train(self->a.sync, on_training, &training),
+			   "too few"));
+	EXPECT_EQ(0, status(&self->a).dictionary);
+}
+
+TEST_F(sync, closing_ends_a_training)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put_calls(self, 0, 3000));
+	memset(&training, 0, sizeof(training));
+	ASSERT_EQ(NULL, sync_train(self->a.sync, on_training, &training));
+	EXPECT_TRUE(strstr(sync_train(self->a.sync, on_training, &training),
+			   "being trained"));
+	ASSERT_TRUE(reopen(self, &self->a));
+	EXPECT_FALSE(training.done);
+}
+
+TEST_F(sync, earlier_version_is_sent_nothing_it_cannot_read)
+{
+	u64 without, with;
+
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_calls(self, 0, 1000));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	without = cost(self, 10000);
+	self->b.sync->shared.features = 0;
+	self->a.sync->shared.features = 0;
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	ASSERT_TRUE(train(self));
+	/* It keeps the dictionary as it keeps all. */
+	ASSERT_TRUE(run(self, SOON_MS, same_dictionary));
+	with = cost(self, 10001);
+	EXPECT_LT(without, with + 30);
+}
+
+/*
+ * A trains while it is alone, and loses that to B's term of office. Active again, it
+ * must not compress with what B never had.
+ */
+TEST_F(sync, dictionary_that_was_lost_is_not_used)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_calls(self, 0, 1000));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	links(self, false, false);
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(train(self));
+	ASSERT_NE(0, status(&self->a).dictionary);
+	sync_follow(self->a.sync, 3);
+	sync_activate(self->b.sync, 3);
+	links(self, true, true);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	sync_follow(self->b.sync, 4);
+	sync_activate(self->a.sync, 4);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).dictionary);
+	ASSERT_EQ(0, put_calls(self, 5000, 100));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	EXPECT_EQ(0, status(&self->b).damaged);
+}
+
+TEST_F(sync, first_dictionary_comes_from_a_file)
+{
+	struct training *t = &training;
+	u8 bytes[SYNC_VALUE_MAX];
+	int len;
+	FILE *f;
+
+	/* One to begin with, made by the other side. */
+	sync_activate(self->b.sync, 2);
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put_calls(self, 0, 1000));
+	ASSERT_TRUE(train(self));
+	len = store_get(self->a.sync->store, SYNC_CONTENT_DICTIONARY, "zstd", 4,
+			bytes, sizeof(bytes));
+	ASSERT_LT(256, len);
+	snprintf(t->error, sizeof(t->error), "%s/dictionary", self->scratch);
+	f = fopen(t->error, "we");
+	ASSERT_EQ(1, fwrite(bytes, (size_t)len, 1, f));
+	fclose(f);
+	snprintf(self->b.spec.dictionary, sizeof(self->b.spec.dictionary),
+		 "%s", t->error);
+	ASSERT_TRUE(reopen(self, &self->b));
+	EXPECT_EQ(0, status(&self->b).dictionary);
+	sync_activate(self->b.sync, 3);
+	run(self, 20, NULL);
+	EXPECT_EQ(status(&self->a).dictionary, status(&self->b).dictionary);
+	EXPECT_EQ(1, status(&self->b).records);
+	/* No file, or another one, is no error. */
+	snprintf(self->b.spec.dictionary, sizeof(self->b.spec.dictionary),
+		 "/proc/self/status");
+	ASSERT_TRUE(reopen(self, &self->b));
+	sync_activate(self->b.sync, 4);
+	EXPECT_NE(0, status(&self->b).dictionary);
+}
+
 TEST_HARNESS_MAIN

@@ -57,6 +57,37 @@ static enum control_result run_sync(const json_t *request, json_t *reply,
 	return merge(reply, status_sync(arg, true));
 }
 
+static void on_trained(void *arg, const char *error)
+{
+	struct pair *p = arg;
+	struct sync_status sync;
+	u64 token = p->train_token;
+	json_t *reply;
+
+	sync_status(p->sync, &sync);
+	reply = json_pack("{s:I}", "trained", (json_int_t)sync.dictionary);
+	p->train_token = 0;
+	if (!reply)
+		return;
+	if (error)
+		control_fail(reply, "see 'ctiha sync show'", "%s", error);
+	control_reply(p->control, token, reply);
+}
+
+static enum control_result run_train(const json_t *request, json_t *reply,
+				     u64 token, void *arg)
+{
+	struct pair *p = arg;
+	const char *error;
+
+	(void)request;
+	error = sync_train(p->sync, on_trained, p);
+	if (error)
+		return control_fail(reply, "see 'ctiha sync show'", "%s", error);
+	p->train_token = token;
+	return CONTROL_PENDING;
+}
+
 static enum control_result run_monitor(const json_t *request, json_t *reply,
 				       u64 token, void *arg)
 {
@@ -147,6 +178,7 @@ const struct control_command pair_commands[] = {
 	{ "links", false, run_links },
 	{ "node", false, run_node },
 	{ "sync", false, run_sync },
+	{ "train", true, run_train },
 	{ "monitor", false, run_monitor },
 	{ "takeover", true, run_takeover },
 	{ "standby", true, run_standby },

@@ -51,6 +51,8 @@ static void set_defaults(struct draft *d)
 	c->state_wait_ns = 2 * NS_PER_S;
 	c->quiesce_ns = 2 * NS_PER_S;
 	c->sync_port = 7788;
+	snprintf(c->sync_dictionary, sizeof(c->sync_dictionary), "%s",
+		 CTIHA_DATA_DIR "/calls.dict");
 	c->log_level = LOG_LEVEL_INFO;
 	c->uid = (uid_t)-1;
 	c->gid = (gid_t)-1;

@@ -197,6 +197,8 @@ static const struct option sync_options[] = {
 	OPT("port", NUMBER, config.sync_port, MAY, "7788", RANGE(1, 65535)),
 	OPT("insecure", WORD, config.sync_insecure, MAY, "no",
 	    .words = &yes_or_no),
+	OPT("dictionary", PATH, config.sync_dictionary, MAY,
+	    "/usr/share/ctiha/calls.dict"),
 };
 
 static const struct option hook_options[] = {

@@ -40,9 +40,12 @@
  * links    links: as in status
  * node     node, peer: as document_node() and document_peer() write them
  * sync     the fields of status.sync and epoch, digest, peer_digest, tx_bytes,
- *          rx_bytes, raw_bytes, damaged, resyncs
+ *          rx_bytes, raw_bytes, encryption, dictionary, damaged, refused,
+ *          refused_ms, diverged, scrubs, resyncs
  * monitor  after {"ok": true}: node, peer and links as they are, then events, as
  *          document_event() writes them, one per line, until the client closes
+ * train    trained: id of the dictionary that was made from the records, and is used
+ *          from now on; the reply comes when it is in the store
  * takeover {"wait": true|false}     become active; with wait the reply comes
  *                                   when it is, or when it has failed; "epoch"
  * standby  {"wait": true|false}     hand over and become standby

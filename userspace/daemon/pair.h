@@ -52,6 +52,7 @@ enum pair_phase {
  * @arbiter: the arbiter's last answer; @arbiter_known: there was one
  * @lan_lost_since_ns: since when L2 and L3 have both been down, 0 if not
  * @bereft_since_ns: since when no active peer has been heard, 0 if one is
+ * @train_token: who waits for a dictionary
  * @order: enum judge_order; @order_since_ns, @order_token: of it
  * @verdict: the judge's last word
  * @claim_epoch: epoch asked of the arbiter in PAIR_CLAIMING
@@ -97,6 +98,7 @@ struct pair {
 	u8 order;
 	u64 order_since_ns;
 	u64 order_token;
+	u64 train_token;
 	struct judge_verdict verdict;
 	u64 claim_epoch;
 	bool elected;

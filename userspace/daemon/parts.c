@@ -39,6 +39,8 @@ static bool open_sync(struct pair *p, char *error, size_t size)
 
 	spec.keys = c->keys;
 	snprintf(spec.directory, sizeof(spec.directory), "%s", c->store_dir);
+	snprintf(spec.dictionary, sizeof(spec.dictionary), "%s",
+		 c->sync_dictionary);
 	for (i = 0; i < CONFIG_LINKS; i++) {
 		spec.paths[i].configured = true;
 		spec.paths[i].local = c->links[i].address;

@@ -7,14 +7,21 @@
 int apply_commit(struct sync *s)
 {
 	struct standby *b = &s->standby;
+	int rc;
 
 	if (!b->open)
 		return 0;
 	b->open = false;
+	rc = store_commit(s->store);
 	/* Parts of a snapshot are of no use to the active; its end is. */
-	if (!b->open_received)
-		b->ack_due = true;
-	return store_commit(s->store);
+	if (b->open_received)
+		return rc;
+	b->ack_due = true;
+	/* Before that is acknowledged: the next packet may need it. */
+	if (!rc && b->dictionary_came)
+		vocabulary_load(s);
+	b->dictionary_came = false;
+	return rc;
 }
 
 void apply_stop(struct sync *s)
@@ -62,9 +69,12 @@ static int restore(struct sync *s, struct packet_cursor *cursor)
 	enum packet_op op;
 	int rc = 0;
 
-	while (!rc && packet_next_record(cursor, &op, &record))
+	while (!rc && packet_next_record(cursor, &op, &record)) {
 		rc = op == PACKET_PUT ? store_put(s->store, &record) :
 					store_delete(s->store, &record);
+		if (record.content == SYNC_CONTENT_DICTIONARY)
+			s->standby.dictionary_came = true;
+	}
 	return rc;
 }
 
@@ -175,6 +185,7 @@ void apply_snapshot_end(struct sync *s, struct connection *c,
 	} else if (rc) {
 		apply_fail(s, c, rc);
 	} else {
+		vocabulary_load(s);
 		b->diverged = false;
 		b->ack_due = true;
 		c->transfers++;

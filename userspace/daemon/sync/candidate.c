@@ -160,6 +160,7 @@ void candidate_take_reply(struct sync *s, struct connection *c,
 		a->try_ns = clock_now_ns() + REFUSED_NS;
 		return;
 	}
+	c->features = hello.features;
 	connection_agree(c, c->nonce, hello.nonce);
 	c->phase = CONNECTION_CONFIRMING;
 	stream_report(s, c, PACKET_KEEPALIVE, store_state(s->store),

@@ -9,6 +9,7 @@
  *              sends to it
  *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
  *              puts what arrives into the store
+ *   vocabulary.c   the dictionary that packets are compressed with
  *   scrub.c    on both sides: are the records still what was written?
  */
 #ifndef CTIHA_SYNC_INTERNAL_H
@@ -21,6 +22,10 @@
 #include "daemon/sync/scrub.h"
 #include "daemon/sync/store.h"
 #include "daemon/sync/sync.h"
+#include "daemon/sync/vocabulary.h"
+
+/* Above the application's: the sync's own records. */
+#define SYNC_CONTENT_DICTIONARY	(SYNC_CONTENT_MAX + 1)
 
 #define SYNC_PATHS		2
 #define SYNC_TICK_NS		(50 * CTIHA_NS_PER_MS)
@@ -50,6 +55,7 @@ struct write {
 	u64 taken_ns;
 	u32 size;
 	bool refused;		/* the store did not take it */
+	bool own;		/* the sync's: nobody is told */
 };
 
 /* A record in the batch that the next commit takes. */
@@ -68,6 +74,7 @@ struct queued {
  *        @queued_count of them are queued, in order
  * @bytes: of all of them
  * @queued: by order; @records: encoded as they travel
+ * @own: one of the queued is the sync's own
  * @commit: commits what is queued, once per turn of the event loop
  */
 struct writes {
@@ -82,6 +89,7 @@ struct writes {
 	u8 *records;
 	size_t records_len;
 	size_t records_size;
+	bool own;
 	struct event *commit;
 };
 
@@ -169,6 +177,7 @@ struct active {
  *             the store keeps what came of it until another one begins
  * @pace: of the records received
  * @open: a transaction is open; @open_received: on the received generation
+ * @dictionary_came: in the open transaction
  * @ack_due: say where we are when the input is used up
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
  * @diverged: own records are not what they should be; until all are received
@@ -187,6 +196,7 @@ struct standby {
 	struct pace pace;
 	bool open;
 	bool open_received;
+	bool dictionary_came;
 	bool ack_due;
 	bool synced;
 	bool diverged;
@@ -211,6 +221,7 @@ struct sync {
 	u64 diverged;
 	u64 differed_ns;	/* when the stores, or a record, last did */
 	struct scrub scrub;
+	struct vocabulary vocabulary;
 	struct sync_status told;
 	struct writes writes;
 	struct backlog backlog;
@@ -229,6 +240,14 @@ const char *sync_path_name(u8 path);
 /* write.c */
 int write_init(struct sync *s);
 void write_free(struct sync *s);
+
+/**
+ * write_own() - put a record of the sync's own; as sync_write()
+ *
+ * Return: 0 or -EAGAIN.
+ */
+int write_own(struct sync *s, u16 content, const void *key, size_t key_len,
+	      const void *value, size_t value_len);
 
 /* Commit what is queued, and send it or acknowledge it. */
 void write_commit(struct sync *s);

@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "common/mac.h"
+#include "daemon/sync/dictionary.h"
 
 #define ZSTD_LEVEL	1
 
@@ -115,12 +116,16 @@ static_assert(sizeof(struct wire_records) == PACKET_RECORDS_LEN);
 static_assert(sizeof(struct wire_record) == PACKET_RECORD_LEN);
 static_assert(SYNC_KEY_MAX <= UINT8_MAX && SYNC_VALUE_MAX <= UINT16_MAX);
 
-/* @sealed has room for a whole packet, @raw for what one unpacks to. */
+/*
+ * @sealed has room for a whole packet, @raw for what one unpacks to. @known: the
+ * dictionary in use and the one before it.
+ */
 struct packet_codec {
 	ZSTD_CCtx *pack;
 	ZSTD_DCtx *unpack;
 	u8 *sealed;
 	u8 *raw;
+	struct dictionary *known[2];
 };
 
 struct packet_codec *packet_codec_new(void)
@@ -145,16 +150,49 @@ void packet_codec_free(struct packet_codec *c)
 		return;
 	ZSTD_freeCCtx(c->pack);
 	ZSTD_freeDCtx(c->unpack);
+	dictionary_free(c->known[0]);
+	dictionary_free(c->known[1]);
 	free(c->sealed);
 	free(c->raw);
 	free(c);
+}
+
+u32 packet_codec_dictionary(const struct packet_codec *c)
+{
+	return c->known[0] ? c->known[0]->id : 0;
+}
+
+int packet_codec_learn(struct packet_codec *c, const void *bytes, size_t len)
+{
+	struct dictionary *d = NULL;
+
+	if (len && !dictionary_id(bytes, len))
+		return -EINVAL;
+	if ((len ? dictionary_id(bytes, len) : 0) == packet_codec_dictionary(c))
+		return 0;
+	if (len)
+		d = dictionary_new(bytes, len, ZSTD_LEVEL);
+	if (len && !d)
+		return -ENOMEM;
+	dictionary_free(c->known[1]);
+	c->known[1] = c->known[0];
+	c->known[0] = d;
+	return 0;
+}
+
+#define FLAGS	(PACKET_COMPRESSED | PACKET_SNAPSHOT | PACKET_DICTIONARY)
+
+static bool flags_are_ours(u8 flags)
+{
+	return !(flags & ~FLAGS) && (flags & PACKET_COMPRESSED ||
+				     !(flags & PACKET_DICTIONARY));
 }
 
 static bool head_is_ours(const struct wire_head *w)
 {
 	return be32_to_cpu(w->magic) == PACKET_MAGIC &&
 	       w->version == PACKET_VERSION &&
-	       !(w->flags & ~(PACKET_COMPRESSED | PACKET_SNAPSHOT)) &&
+	       flags_are_ours(w->flags) &&
 	       w->node <= 1 && !w->reserved[0] && !w->reserved[1] &&
 	       !w->reserved[2];
 }
@@ -206,9 +244,22 @@ static void read_head(const u8 *data, struct packet_head *head)
 	head->payload_len = be32_to_cpu(w.payload_len);
 }
 
+static const struct dictionary *find_dictionary(const struct packet_codec *c,
+						u32 id)
+{
+	unsigned int i;
+
+	for (i = 0; id && i < ARRAY_SIZE(c->known); i++) {
+		if (c->known[i] && c->known[i]->id == id)
+			return c->known[i];
+	}
+	return NULL;
+}
+
 static enum packet_error unpack(struct packet_codec *c, const u8 *payload,
 				struct packet *p)
 {
+	const struct dictionary *d = NULL;
 	size_t n;
 
 	if (!(p->head.flags & PACKET_COMPRESSED)) {
@@ -216,9 +267,16 @@ static enum packet_error unpack(struct packet_codec *c, const u8 *payload,
 		p->raw = c->raw;
 		return PACKET_OK;
 	}
+	if (p->head.flags & PACKET_DICTIONARY) {
+		d = find_dictionary(c, ZSTD_getDictID_fromFrame(payload,
+								p->head.payload_len));
+		if (!d)
+			return PACKET_BAD_DICTIONARY;
+	}
 	/* Writes raw_len bytes at most, whatever the payload claims to hold. */
-	n = ZSTD_decompressDCtx(c->unpack, c->raw, p->head.raw_len, payload,
-				p->head.payload_len);
+	n = ZSTD_decompress_usingDDict(c->unpack, c->raw, p->head.raw_len,
+				       payload, p->head.payload_len,
+				       d ? d->unpack : NULL);
 	if (ZSTD_isError(n) || n != p->head.raw_len)
 		return PACKET_BAD_PAYLOAD;
 	p->raw = c->raw;
@@ -271,22 +329,42 @@ static void write_head(u8 *data, const struct packet_head *head)
 /* Below this a packet costs more time to shrink than its bytes are worth. */
 #define WORTH_PACKING	128
 
+/* Return: bytes, less than they were, or 0. */
+static size_t shrink(struct packet_codec *c, const struct packet_head *head,
+		     u8 *to, const u8 *raw)
+{
+	size_t n;
+
+	if (head->raw_len < WORTH_PACKING)
+		return 0;
+	if (head->flags & PACKET_DICTIONARY)
+		n = ZSTD_compress_usingCDict(c->pack, to, head->raw_len - 1,
+					     raw, head->raw_len,
+					     c->known[0]->pack);
+	else
+		n = ZSTD_compressCCtx(c->pack, to, head->raw_len - 1, raw,
+				      head->raw_len, ZSTD_LEVEL);
+	return ZSTD_isError(n) ? 0 : n;
+}
+
 static void pack(struct packet_codec *c, struct packet_head *head, const u8 *raw)
 {
 	u8 *payload = c->sealed + PACKET_HEAD_LEN;
-	size_t n = 0;
+	size_t n;
 
+	if (!c->known[0])
+		head->flags &= (u8)~PACKET_DICTIONARY;
 	head->flags &= (u8)~PACKET_COMPRESSED;
 	head->payload_len = head->raw_len;
-	if (head->raw_len >= WORTH_PACKING)
-		n = ZSTD_compressCCtx(c->pack, payload, head->raw_len - 1, raw,
-				      head->raw_len, ZSTD_LEVEL);
-	if (n && !ZSTD_isError(n)) {
+	n = shrink(c, head, payload, raw);
+	if (n) {
 		head->flags |= PACKET_COMPRESSED;
 		head->payload_len = (u32)n;
-	} else if (head->raw_len) {
-		memcpy(payload, raw, head->raw_len);
+		return;
 	}
+	head->flags &= (u8)~PACKET_DICTIONARY;
+	if (head->raw_len)
+		memcpy(payload, raw, head->raw_len);
 }
 
 const u8 *packet_seal(struct packet_codec *c, const struct ctiha_mac_key *key,
@@ -319,6 +397,8 @@ const char *packet_strerror(enum packet_error error)
 		return "check code wrong: damaged, or the servers' keys differ";
 	case PACKET_BAD_PAYLOAD:
 		return "payload does not unpack";
+	case PACKET_BAD_DICTIONARY:
+		return "packed with a dictionary that is not here";
 	}
 	return "unknown";
 }

@@ -48,6 +48,7 @@ enum packet_content {
 enum packet_flag {
 	PACKET_COMPRESSED = 1 << 0,
 	PACKET_SNAPSHOT = 1 << 1,	/* records of a snapshot, not writes */
+	PACKET_DICTIONARY = 1 << 2,	/* compressed with one that both have */
 };
 
 /**
@@ -85,6 +86,7 @@ enum packet_error {
 	PACKET_BAD_END,		/* end mark missing */
 	PACKET_FORGED,		/* check code wrong */
 	PACKET_BAD_PAYLOAD,	/* does not unpack to what the head says */
+	PACKET_BAD_DICTIONARY,	/* packed with one that is not here */
 };
 
 struct packet_codec;
@@ -92,6 +94,21 @@ struct packet_codec;
 /* Buffers and contexts for packing and unpacking; NULL without memory. */
 struct packet_codec *packet_codec_new(void);
 void packet_codec_free(struct packet_codec *codec);
+
+/**
+ * packet_codec_learn() - use this dictionary from now on
+ * @bytes: hostile
+ * @len: of @bytes; 0: use none
+ *
+ * The one before it can still be unpacked with, for what is under way.
+ *
+ * Return: 0, -EINVAL if it is none, -ENOMEM.
+ */
+int packet_codec_learn(struct packet_codec *codec, const void *bytes,
+		       size_t len);
+
+/* Id of the dictionary in use, 0: none. */
+u32 packet_codec_dictionary(const struct packet_codec *codec);
 
 /**
  * packet_measure() - how long is the packet that begins like this?
@@ -115,7 +132,9 @@ enum packet_error packet_open(struct packet_codec *codec,
 
 /**
  * packet_seal() - pack a packet
- * @head: PACKET_COMPRESSED and payload_len are set as it turns out
+ * @head: PACKET_COMPRESSED and payload_len are set as it turns out. With
+ *        PACKET_DICTIONARY the dictionary is used if there is one, and the flag
+ *        is cleared if not
  * @raw: head->raw_len bytes, at most PACKET_RAW_MAX
  * @len: set to the packet's length
  *
@@ -137,6 +156,7 @@ enum packet_welcome {
 /* What the sender of a hello understands beyond version 1's first packets. */
 enum packet_feature {
 	PACKET_CAN_RESUME = 1 << 0,	/* PACKET_PARTIAL, PACKET_SNAPSHOT_RESUME */
+	PACKET_CAN_DICTIONARY = 1 << 1,	/* PACKET_DICTIONARY */
 };
 
 struct packet_hello {

@@ -145,6 +145,12 @@ bool stream_resume_snapshot(struct sync *s,
 	return true;
 }
 
+static u8 dictionary_flag(const struct sync *s)
+{
+	return vocabulary_shared(s, s->active.connection) ? PACKET_DICTIONARY :
+							     0;
+}
+
 struct chunk {
 	u8 raw[CHUNK + PACKET_RECORDS_LEN + PACKET_RECORD_LEN + SYNC_KEY_MAX +
 	       SYNC_VALUE_MAX];
@@ -160,7 +166,8 @@ static void send_chunk(struct sync *s, struct chunk *chunk)
 	if (chunk->count) {
 		packet_write_records(chunk->raw, s->snapshot.state.position,
 				     chunk->count);
-		connection_send(a->connection, chunk->content, PACKET_SNAPSHOT,
+		connection_send(a->connection, chunk->content,
+				PACKET_SNAPSHOT | dictionary_flag(s),
 				chunk->raw, chunk->len);
 	}
 	s->snapshot.sent += chunk->count;
@@ -222,8 +229,8 @@ static bool send_batch(struct sync *s)
 
 	if (!batch)
 		return false;
-	connection_send(s->active.connection, batch->content, 0, batch->raw,
-			batch->len);
+	connection_send(s->active.connection, batch->content, dictionary_flag(s),
+			batch->raw, batch->len);
 	s->active.sent = batch->after;
 	return true;
 }

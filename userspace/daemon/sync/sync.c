@@ -120,6 +120,7 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->tx_bytes = s->shared.transport.tx_bytes;
 	st->rx_bytes = s->shared.transport.rx_bytes;
 	st->raw_bytes = s->shared.raw_bytes;
+	st->dictionary = packet_codec_dictionary(s->shared.codec);
 	st->insecure = s->shared.transport.insecure;
 	st->damaged = s->shared.damaged;
 	st->refused = s->shared.why[0] ? s->shared.why : NULL;
@@ -165,6 +166,7 @@ void sync_activate(struct sync *s, u64 epoch)
 		standby_stop(s);
 		s->side = SYNC_SIDE_ACTIVE;
 		active_start(s);
+		vocabulary_begin(s);
 	}
 	sync_changed(s);
 }
@@ -277,6 +279,7 @@ static int open_parts(struct sync *s, char *error, size_t error_size)
 	s->shared.codec = packet_codec_new();
 	if (!s->shared.codec || write_init(s))
 		return -1;
+	vocabulary_load(s);
 	s->tick = event_new(s->shared.base, -1, EV_PERSIST, on_tick, s);
 	if (!s->tick || event_add(s->tick, &interval))
 		return -1;
@@ -312,7 +315,7 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.base = base;
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
-	s->shared.features = PACKET_CAN_RESUME;
+	s->shared.features = PACKET_CAN_RESUME | PACKET_CAN_DICTIONARY;
 	s->shared.transport.insecure = spec->insecure;
 	sync_rekey(s, &spec->keys);
 	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));
@@ -334,6 +337,7 @@ void sync_close(struct sync *s)
 	if (!s)
 		return;
 	s->side = SYNC_SIDE_NONE;
+	vocabulary_free(s);
 	active_stop(s);
 	stream_expire(s, U64_MAX);
 	if (s->store) {

@@ -48,6 +48,7 @@ struct sync_path {
  * @directory: of the LMDB store; created if missing
  * @map_size: bytes the store may grow to; it holds two generations during a
  *            transfer, so at least three times the records' size
+ * @dictionary: file with the one to begin with; "" for none
  * @patience_ms: how long writes wait for a standby that is there (links up) but
  *               does not answer, before it counts as absent; 0 for 2000. More
  *               than four times the links' detection time
@@ -60,6 +61,7 @@ struct sync_spec {
 	bool insecure;
 	char directory[256];
 	u64 map_size;
+	char dictionary[256];
 	u32 patience_ms;
 	struct sync_path paths[2];
 };
@@ -93,6 +95,7 @@ struct sync_status {
 	u64 tx_bytes;
 	u64 rx_bytes;
 	u64 raw_bytes;		/* before compression, sent */
+	u32 dictionary;		/* id of the one in use; 0: none */
 	bool insecure;		/* configured without TLS */
 	u64 damaged;		/* packets discarded, connections refused */
 	const char *refused;	/* why the last one was; NULL: none was */
@@ -206,6 +209,18 @@ int sync_walk(struct sync *sync, u16 content, const void *after,
  */
 void sync_flush(struct sync *sync, void (*done)(void *arg, bool flushed),
 		void *arg);
+
+/**
+ * sync_train() - make a dictionary from the records, and use it on both servers
+ * @done: told when it is in the store, or what went wrong and what to do; not
+ *        called after sync_close()
+ *
+ * Takes seconds, in a thread of the lowest priority. Active server only.
+ *
+ * Return: NULL: @done follows; or what is wrong and what to do.
+ */
+const char *sync_train(struct sync *sync,
+		       void (*done)(void *arg, const char *error), void *arg);
 
 /**
  * sync_totals() - number and digest of the records of one content id

@@ -105,7 +105,7 @@ static int reserve(struct writes *w, size_t size)
 
 static void enqueue(struct writes *w, u16 content, const void *key,
 		    size_t key_len, const void *value, size_t value_len,
-		    u64 cookie)
+		    const struct write *write)
 {
 	enum packet_op op = value ? PACKET_PUT : PACKET_DELETE;
 	u32 size = (u32)packet_record_size(key_len, value_len);
@@ -123,17 +123,37 @@ static void enqueue(struct writes *w, u16 content, const void *key,
 	w->records_len += size;
 	w->bytes += size;
 	w->count++;
-	*ring_at(w, w->count - 1) = (struct write){
-		.cookie = cookie,
-		.taken_ns = clock_now_ns(),
-		.size = size,
-	};
+	*ring_at(w, w->count - 1) = *write;
+	ring_at(w, w->count - 1)->taken_ns = clock_now_ns();
+	ring_at(w, w->count - 1)->size = size;
+}
+
+static int take(struct sync *s, u16 content, const void *key, size_t key_len,
+		const void *value, size_t value_len, const struct write *write)
+{
+	int rc = reserve(&s->writes, packet_record_size(key_len, value_len));
+
+	if (rc)
+		return rc;
+	enqueue(&s->writes, content, key, key_len, value, value_len, write);
+	if (s->writes.queued_count == 1)
+		event_active(s->writes.commit, 0, 0);
+	return 0;
+}
+
+int write_own(struct sync *s, u16 content, const void *key, size_t key_len,
+	      const void *value, size_t value_len)
+{
+	const struct write write = { .own = true };
+
+	s->writes.own |= content == SYNC_CONTENT_DICTIONARY;
+	return take(s, content, key, key_len, value, value_len, &write);
 }
 
 int sync_write(struct sync *s, u16 content, const void *key, size_t key_len,
 	       const void *value, size_t value_len, u64 cookie)
 {
-	int rc;
+	const struct write write = { .cookie = cookie };
 
 	if (s->side != SYNC_SIDE_ACTIVE)
 		return -EROFS;
@@ -141,13 +161,7 @@ int sync_write(struct sync *s, u16 content, const void *key, size_t key_len,
 	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
 	    (!value && value_len))
 		return -EINVAL;
-	rc = reserve(&s->writes, packet_record_size(key_len, value_len));
-	if (rc)
-		return rc;
-	enqueue(&s->writes, content, key, key_len, value, value_len, cookie);
-	if (s->writes.queued_count == 1)
-		event_active(s->writes.commit, 0, 0);
-	return 0;
+	return take(s, content, key, key_len, value, value_len, &write);
 }
 
 /* ---- commit ---- */
@@ -314,6 +328,9 @@ void write_commit(struct sync *s)
 	}
 	w->queued_count = 0;
 	w->records_len = 0;
+	if (w->own)
+		vocabulary_load(s);
+	w->own = false;
 	active_committed(s);
 }
 
@@ -331,8 +348,10 @@ void write_release(struct sync *s, u64 position, enum sync_ack ack)
 		w->bytes -= first.size;
 		w->head = (w->head + 1) & (w->size - 1);
 		w->count--;
-		s->callbacks.acked(s->arg, first.cookie,
-				   first.refused ? SYNC_ACK_REFUSED : ack);
+		if (!first.own)
+			s->callbacks.acked(s->arg, first.cookie,
+					   first.refused ? SYNC_ACK_REFUSED :
+							   ack);
 	}
 }
 
