@@ -91,7 +91,7 @@ $(MODULE_TREE)/ctiha.ko: $(MODULE_SOURCES)
 
 userspace: $(PROGRAMS:%=$(BUILD)/bin/%) $(BUILD)/lib/libctiha.so \
 	   $(BUILD)/lib/libctiha.a $(BUILD)/lib/pkgconfig/libctiha.pc \
-	   $(BUILD)/share/calls.dict
+	   $(BUILD)/share/calls.dict $(BUILD)/example/switchboard
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -108,6 +108,12 @@ $(BUILD)/bin/$(1): $(2:%.c=$(OBJ)/%.o) $(SHARED)
 	$$(Q)$$(CC) $$(CFLAGS) $$(SAN) $$(LDFLAGS) $$(filter %.o,$$^) -o $$@ $(3)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$($(p)_SOURCES),$($(p)_LIBS))))
+
+# As its users build theirs: by the public header and library alone.
+$(BUILD)/example/%: Documentation/example/%.c $(BUILD)/lib/libctiha.so
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CFLAGS) $(WARN) -Iuserspace/lib $< -o $@ -L$(BUILD)/lib -lctiha
 
 # The dictionary that a new pair begins with, from records like a call centre's.
 $(BUILD)/bin/first-dictionary: $(patsubst %.c,$(OBJ)/%.o,userspace/dictionary/main.c \

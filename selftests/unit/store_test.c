@@ -327,17 +327,25 @@ TEST_F(store, reader_does_not_see_later_writes)
 }
 
 /* Writes and receives until it is killed; tells through a pipe how far it is. */
-static void write_for_ever(const char *dir, int tell)
+#define KEYS	500U
+
+static void name_write(char key[24], char value[32], unsigned int round, u32 i)
 {
-	char error[256], key[24];
+	snprintf(key, 24, "key %u", i % KEYS);
+	snprintf(value, 32, "%u in round %u", i, round);
+}
+
+static void write_for_ever(const char *dir, unsigned int round, int tell)
+{
+	char error[256], key[24], value[32];
 	struct store *s = store_open(dir, MAP_SIZE, error, sizeof(error));
 	u32 i;
 
 	if (!s)
 		_exit(1);
 	for (i = 0;; i++) {
-		snprintf(key, sizeof(key), "key %u", i % 500);
-		if (put_alone(s, 1, key, "value"))
+		name_write(key, value, round, i);
+		if (put_alone(s, 1, key, value))
 			_exit(2);
 		if (i % 50 == 0 && (store_receive_begin(s) ||
 				    store_begin_received(s) ||
@@ -349,38 +357,70 @@ static void write_for_ever(const char *dir, int tell)
 	}
 }
 
-TEST_F(store, survives_sigkill_at_any_moment)
+/* Kills a writer after so many writes. Return: the last one that it told of. */
+static u32 kill_writer(const char *dir, unsigned int round, u32 writes)
 {
-	int round, status, tell[2];
-	u64 position = 0;
+	int status = 0, tell[2];
+	u32 last = 0, i;
 	pid_t child;
-	u32 last, i;
 
-	for (round = 0; round < 10; round++) {
+	if (pipe(tell))
+		return UINT32_MAX;
+	child = fork();
+	if (!child)
+		write_for_ever(dir, round, tell[1]);
+	close(tell[1]);
+	for (i = 0; i < writes && read(tell[0], &last, sizeof(last)) == 4; i++)
+		;
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	while (read(tell[0], &last, sizeof(last)) == 4)
+		;
+	close(tell[0]);
+	return i == writes && WIFSIGNALED(status) ? last : UINT32_MAX;
+}
+
+/* Each of the last writes told of, but the one that may have replaced it. */
+static u32 missing_writes(struct store *s, unsigned int round, u32 last)
+{
+	u32 first = last < KEYS - 1 ? 0 : last - (KEYS - 2);
+	char key[24], value[32], got[32];
+	u32 missing = 0, i;
+
+	for (i = first; i <= last; i++) {
+		name_write(key, value, round, i);
+		if (store_get(s, 1, key, strlen(key), got, sizeof(got)) !=
+			    (int)strlen(value) ||
+		    memcmp(got, value, strlen(value)))
+			missing++;
+	}
+	return missing;
+}
+
+/* KILLS=1000 build/unit/store_test -t survives_sigkill_at_any_moment */
+TEST_F_TIMEOUT(store, survives_sigkill_at_any_moment, 3000)
+{
+	const char *kills = getenv("KILLS");
+	unsigned int round, rounds = kills ? (unsigned int)atoi(kills) : 10;
+	u64 position = 0;
+	u32 last;
+
+	for (round = 0; round < rounds; round++) {
 		store_close(self->store);
-		ASSERT_EQ(0, pipe(tell));
-		child = fork();
-		if (!child)
-			write_for_ever(self->dir, tell[1]);
-		close(tell[1]);
-		for (i = 0; i < 200u + 37 * round; i++)
-			ASSERT_EQ(4, read(tell[0], &last, sizeof(last)));
-		kill(child, SIGKILL);
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		ASSERT_TRUE(WIFSIGNALED(status));
-		while (read(tell[0], &last, sizeof(last)) == 4)
-			;
-		close(tell[0]);
+		self->store = NULL;
+		last = kill_writer(self->dir, round, 1 + round * 7919U % 400);
+		ASSERT_NE(UINT32_MAX, last);
 		self->store = store_open(self->dir, MAP_SIZE, self->error,
 					 sizeof(self->error));
 		ASSERT_NE(NULL, self->store) TH_LOG("%s", self->error);
 		/* All that was told is there; at most one more. */
+		EXPECT_EQ(0, missing_writes(self->store, round, last));
 		EXPECT_LE(position + last + 1,
 			  store_state(self->store)->position);
 		EXPECT_GE(position + last + 2,
 			  store_state(self->store)->position);
 		position = store_state(self->store)->position;
-		EXPECT_GE(500, store_state(self->store)->records);
+		EXPECT_GE(KEYS, store_state(self->store)->records);
 	}
 }
 
