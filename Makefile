@@ -35,7 +35,7 @@ include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
 .PHONY: all help module module-path userspace install demo bench-hog bench-context \
-	bench-detect bench-flood check unit clean dependencies
+	bench-detect bench-flood bench-sync check unit clean dependencies
 
 all: module userspace
 
@@ -59,6 +59,7 @@ help:
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
 	@echo 'make bench-detect    detection and false failovers, beside keepalived, FRR, corosync'
 	@echo 'make bench-flood     heartbeats and CPU beside 100,000 forged frames a second'
+	@echo 'make bench-sync      the state sync beside Redis: speed, lag, bytes, memory'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
 
@@ -182,8 +183,20 @@ bench-flood:
 	$(Q)$(MAKE) userspace build-test-module $(BUILD)/bench/forge
 	/usr/bin/python3 selftests/bench/flood.py $(BENCH)
 
+# Beside Redis, in namespaces of its own.
+bench-sync: userspace $(BUILD)/bench/sync
+	scripts/dependencies build demo
+	scripts/in-netns /usr/bin/python3 selftests/bench/sync.py $(BENCH)
+
+SYNC_BENCH_SOURCES := $(wildcard selftests/bench/sync/*.c) userspace/load/record.c \
+		      $(libctiha_SOURCES)
+$(BUILD)/bench/sync: $(SYNC_BENCH_SOURCES:%.c=$(OBJ)/%.o) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ $(SHARED) -lm
+
 # Each program of the guests is one file.
-$(foreach s,$(wildcard selftests/bench/*/*.c),\
+$(foreach s,$(filter-out $(SYNC_BENCH_SOURCES),$(wildcard selftests/bench/*/*.c)),\
 	$(eval $(BUILD)/bench/$(basename $(notdir $s)): $s))
 $(BUILD)/bench/%:
 	@mkdir -p $(@D)
