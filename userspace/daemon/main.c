@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ctihad: the daemon of one CTI server of a pair. See ctihad(8). */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include "daemon/privilege.h"
 
 #define EXIT_CONFIG	2	/* usage, or the configuration is wrong */
+#define HEAP_SPARE	(8 << 20)
+#define HEAP_STEP	(1 << 20)
+#define HEAP_LARGE	(4 << 20)	/* blocks from this size on are no part of it */
 
 struct options {
 	const char *config;
@@ -135,6 +139,14 @@ static int serve(struct event_base *base, struct pair *pair)
 	return pair_close(pair) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What a turn of the event loop gives back, the next one wants again. */
+static void keep_memory(void)
+{
+	mallopt(M_TRIM_THRESHOLD, HEAP_SPARE);
+	mallopt(M_TOP_PAD, HEAP_STEP);
+	mallopt(M_MMAP_THRESHOLD, HEAP_LARGE);
+}
+
 static struct event_base *new_base(void)
 {
 	struct event_config *precise = event_config_new();
@@ -156,6 +168,7 @@ static int run(const struct config *config)
 	int code;
 
 	signal(SIGPIPE, SIG_IGN);
+	keep_memory();
 	if (!privilege_drop(config, error, sizeof(error))) {
 		log_error("%s", error);
 		return EXIT_FAILURE;
