@@ -6,8 +6,8 @@
  * A dropped client stays in memory, without a socket, until the sync has
  * acknowledged its last write.
  *
- * Timer: ping (PING_NS), and the end of the time to answer it (ANSWER_NS in
- * app_client.c).
+ * Timers: ping (PING_NS), and the end of the time to answer it (ANSWER_NS in
+ * app_client.c); when clients that are paused are read again (PAUSE_NS).
  */
 #include "daemon/app_internal.h"
 
@@ -26,6 +26,7 @@
 #define CLIENTS_MAX	16
 #define PING_NS		(200 * CTIHA_NS_PER_MS)
 #define LATE_NS		(500 * CTIHA_NS_PER_MS)
+#define PAUSE_NS	CTIHA_NS_PER_MS
 
 static_assert((int)CTIHA_SERVER_ACTIVE == (int)CTIHA_ROLE_ACTIVE);
 static_assert((int)CTIHA_SERVER_STANDBY == (int)CTIHA_ROLE_STANDBY);
@@ -132,6 +133,30 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 }
 
 /* ---- time ---- */
+
+/* All that are paused are read at once: what they ask is committed together. */
+void app_pause(struct app_client *c)
+{
+	static const struct timeval pause = {
+		.tv_usec = PAUSE_NS / CTIHA_NS_PER_US,
+	};
+
+	event_del(c->readable);
+	c->paused = true;
+	if (!event_pending(c->app->resume, EV_TIMEOUT, NULL))
+		event_add(c->app->resume, &pause);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct app *app = arg;
+	struct app_client *c;
+
+	(void)fd;
+	(void)what;
+	TAILQ_FOREACH(c, &app->clients, entry)
+		app_client_resume(c);
+}
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
@@ -269,8 +294,9 @@ static int open_events(struct app *app)
 	app->tick = event_new(app->base, -1, EV_PERSIST, on_tick, app);
 	app->stopped = event_new(app->base, -1, 0, on_stopped, app);
 	app->reap = event_new(app->base, -1, 0, on_reap, app);
+	app->resume = event_new(app->base, -1, 0, on_resume, app);
 	if (!app->accept || !app->tick || !app->stopped || !app->reap ||
-	    event_add(app->accept, NULL) || event_add(app->tick, &interval))
+	    !app->resume || event_add(app->accept, NULL) || event_add(app->tick, &interval))
 		return -ENOMEM;
 	return 0;
 }
@@ -331,6 +357,7 @@ void app_close(struct app *app)
 	free_event(app->tick);
 	free_event(app->stopped);
 	free_event(app->reap);
+	free_event(app->resume);
 	if (app->listener >= 0) {
 		close(app->listener);
 		unlink(app->path);

@@ -5,6 +5,10 @@
  * What is to be said to a client is collected and sent once per turn of the event
  * loop, so a burst of acknowledgements is one message. What the socket does not
  * take is queued, up to QUEUE_MAX; beyond that the client is dropped.
+ *
+ * A client with several writes under way does not wait for each of them. It is read
+ * again after a moment (app_pause()), so that what it asks meanwhile gathers: to
+ * wake up, a commit, a packet and an acknowledgement cost as much for one as for many.
  */
 #include "daemon/app_internal.h"
 
@@ -18,8 +22,8 @@
 #include "common/log.h"
 
 #define QUEUE_MAX	(4UL << 20)
-#define MESSAGES_A_TURN	8	/* read from one client before the next */
 #define ANSWER_NS	(2000 * CTIHA_NS_PER_MS)
+#define WRITES_SEVERAL	4
 
 /* A message that the socket did not take. */
 struct app_waiting {
@@ -194,13 +198,13 @@ void app_client_ping(struct app_client *c, u64 now_ns, bool late)
 
 /* ---- hearing ---- */
 
-static void take_message(struct app_client *c, size_t len)
+static void take_message(struct app_client *c, const void *data, size_t len)
 {
 	struct protocol_operation op;
 	struct protocol_cursor cursor;
 	int rc;
 
-	rc = protocol_read(&cursor, c->app->input, len);
+	rc = protocol_read(&cursor, data, len);
 	if (rc) {
 		app_client_drop(c, rc == -EPROTONOSUPPORT ?
 			"other protocol version: update libctiha" :
@@ -213,25 +217,47 @@ static void take_message(struct app_client *c, size_t len)
 		app_client_drop(c, "malformed operation");
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+/* Up to APP_INPUTS messages; the other clients come before the next ones. */
+static int receive(struct app *app, int fd, struct mmsghdr messages[APP_INPUTS])
 {
-	struct app_client *c = arg;
-	ssize_t len;
+	struct iovec room[APP_INPUTS];
 	int i;
 
-	(void)what;
-	for (i = 0; c->fd >= 0 && i < MESSAGES_A_TURN; i++) {
-		len = recv(fd, c->app->input, sizeof(c->app->input),
-			   MSG_DONTWAIT | MSG_TRUNC);
-		if (len > (ssize_t)sizeof(c->app->input))
-			app_client_drop(c, "message too long");
-		else if (len > 0)
-			take_message(c, (size_t)len);
-		else if (!len || (errno != EAGAIN && errno != EINTR))
-			app_client_drop(c, len ? strerror(errno) : NULL);
-		else
-			break;
+	for (i = 0; i < APP_INPUTS; i++) {
+		room[i] = (struct iovec){ app->input[i], sizeof(app->input[i]) };
+		messages[i].msg_hdr = (struct msghdr){
+			.msg_iov = &room[i], .msg_iovlen = 1,
+		};
 	}
+	return recvmmsg(fd, messages, APP_INPUTS, MSG_DONTWAIT, NULL);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct mmsghdr messages[APP_INPUTS];
+	struct app_client *c = arg;
+	int i, count = receive(c->app, fd, messages);
+
+	(void)what;
+	if (count < 0 && errno != EAGAIN && errno != EINTR)
+		app_client_drop(c, strerror(errno));
+	for (i = 0; c->fd >= 0 && i < count; i++) {
+		if (messages[i].msg_hdr.msg_flags & MSG_TRUNC)
+			app_client_drop(c, "message too long");
+		else if (!messages[i].msg_len)
+			app_client_drop(c, NULL);
+		else
+			take_message(c, c->app->input[i], messages[i].msg_len);
+	}
+	if (c->fd >= 0 && count < APP_INPUTS && c->writes >= WRITES_SEVERAL)
+		app_pause(c);
+}
+
+void app_client_resume(struct app_client *c)
+{
+	if (c->paused)
+		event_add(c->readable, NULL);
+	c->paused = false;
 }
 
 /* ---- coming ---- */

@@ -21,6 +21,8 @@
 #include "daemon/app.h"
 #include "lib/protocol.h"
 
+#define APP_INPUTS	16	/* messages read from a client at once */
+
 struct app_waiting;
 struct event;
 
@@ -30,6 +32,7 @@ struct event;
  * @out: what is to be said in this turn
  * @queue, @queued: what the socket did not take, in bytes
  * @writes: of it that the sync has not acknowledged
+ * @paused: it is not read, until the next app_client_resume()
  * @greeted: it has said hello
  * @worker: it does the work; @told: it was told to start
  * @stopping: it was told to stop and has not confirmed
@@ -47,6 +50,7 @@ struct app_client {
 	STAILQ_HEAD(app_queue, app_waiting) queue;
 	size_t queued;
 	u32 writes;
+	bool paused;
 	bool greeted;
 	bool worker;
 	bool told;
@@ -76,12 +80,13 @@ struct app_writes {
  * struct app - the socket and its clients
  * @tick: pings; @tick_ns: when it last came
  * @stopped: calls the callback; @reap: frees what was dropped
+ * @resume: reads those that are paused
  * @clients: connected, @count of them; @dropped: to be freed
  * @working: between app_start_work() and app_stop_work(), in @work_epoch
  * @stopping: the stopped callback is due when all workers have confirmed
  * @alive: what the daemon was told last
  * @role, @role_epoch: for the clients' information
- * @input: the message that is being read
+ * @input: the messages that are being read
  */
 struct app {
 	struct event_base *base;
@@ -94,6 +99,7 @@ struct app {
 	struct event *tick;
 	struct event *stopped;
 	struct event *reap;
+	struct event *resume;
 	u64 tick_ns;
 	struct app_client_list clients;
 	struct app_client_list dropped;
@@ -105,7 +111,7 @@ struct app {
 	u64 work_epoch;
 	u8 role;
 	u64 role_epoch;
-	u8 input[PROTOCOL_MESSAGE_MAX];
+	u8 input[APP_INPUTS][PROTOCOL_MESSAGE_MAX];
 };
 
 /* ---- app.c ---- */
@@ -139,6 +145,12 @@ void app_dropped(struct app_client *c);
  * @app: the socket
  */
 void app_reap(struct app *app);
+
+/**
+ * app_pause() - do not read a client for a moment
+ * @c: connected
+ */
+void app_pause(struct app_client *c);
 
 /* ---- app_client.c ---- */
 
@@ -205,6 +217,12 @@ void app_client_stop(struct app_client *c);
  * A silent one does not count as alive; app_check_alive() is the caller's.
  */
 void app_client_ping(struct app_client *c, u64 now_ns, bool late);
+
+/**
+ * app_client_resume() - read it again, if it is paused
+ * @c: connected
+ */
+void app_client_resume(struct app_client *c);
 
 /* ---- app_request.c ---- */
 
