@@ -206,6 +206,21 @@ static void take_ack(struct sync *s, struct connection *c,
 	settle(s);
 }
 
+/*
+ * It lacks more writes than there are records: a standby that was restarted empty need
+ * not hear how they came about. But one that may believe to be synced, since it has
+ * all that it acknowledged, is resumed.
+ */
+static bool better_anew(const struct sync *s, const struct store_state *theirs)
+{
+	const struct store_state *ours = store_state(s->store);
+	bool counted_on = s->active.mode == ACTIVE_IN_SYNC &&
+			  theirs->position >= s->active.acked;
+
+	return !counted_on && theirs->position < ours->position &&
+	       ours->position - theirs->position > ours->records;
+}
+
 /* The candidate has proved itself and says where it is. */
 static void adopt(struct sync *s, struct connection *c,
 		  const struct packet_report *r)
@@ -219,7 +234,7 @@ static void adopt(struct sync *s, struct connection *c,
 	a->stamp = r->stamp;
 	a->peer = r->state;
 	c->phase = CONNECTION_LIVE;
-	if (!stream_resume(s, &r->state)) {
+	if (better_anew(s, &r->state) || !stream_resume(s, &r->state)) {
 		send_snapshot(s);
 		pump(s);
 		return;
