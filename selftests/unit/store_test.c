@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The store: digest, generations, what a killed process leaves behind. e4, c3. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -457,6 +460,51 @@ TEST_F(store, full_map_is_an_error_and_passes)
 	EXPECT_EQ(0, store_put(self->store, &r));
 	EXPECT_EQ(0, commit(self->store));
 	ASSERT_NE(NULL, reopen(self)) TH_LOG("%s", self->error);
+}
+
+/* A file system in memory of 6 MiB, for this process. */
+static bool mount_small(const char *dir)
+{
+	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
+		return false;
+	mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	return !mkdir(dir, 0700) &&
+	       !mount("small", dir, "tmpfs", 0, "size=6m");
+}
+
+/* Without room for a page of its map the process would be killed. */
+TEST_F(store, full_file_system_is_an_error_and_passes)
+{
+	char value[3000], key[24], dir[96];
+	struct store_record r = { 1, key, 0, value, sizeof(value) };
+	struct store_state before;
+	struct store *s;
+	int i, rc = 0;
+
+	snprintf(dir, sizeof(dir), "%s/small", self->scratch);
+	if (!mount_small(dir))
+		SKIP(return, "file systems cannot be mounted here");
+	s = store_open(dir, MAP_SIZE, self->error, sizeof(self->error));
+	ASSERT_NE(NULL, s) TH_LOG("%s", self->error);
+	memset(value, 7, sizeof(value));
+	ASSERT_EQ(0, put_alone(s, 1, "first", "call"));
+	before = *store_state(s);
+	ASSERT_EQ(0, store_begin(s));
+	for (i = 0; !rc && i < 4000; i++) {
+		r.key_len = (size_t)sprintf(key, "key %d", i);
+		rc = store_put(s, &r);
+	}
+	EXPECT_EQ(-ENOSPC, rc);
+	EXPECT_LT(200, i);
+	store_abort(s);
+	EXPECT_TRUE(store_states_equal(&before, store_state(s)));
+	EXPECT_EQ(0, put_alone(s, 1, "second", "call"));
+	store_close(s);
+	s = store_open(dir, MAP_SIZE, self->error, sizeof(self->error));
+	ASSERT_NE(NULL, s) TH_LOG("%s", self->error);
+	EXPECT_EQ(2, store_state(s)->records);
+	store_close(s);
+	umount2(dir, MNT_DETACH);
 }
 
 TEST_F(store, second_process_is_refused)

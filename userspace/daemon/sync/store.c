@@ -4,7 +4,8 @@
  * store_internal.h for what the other files do.
  *
  * MDB_NOSYNC: the directory is in memory, and against a killed process the page
- * cache is as good as a disk.
+ * cache is as good as a disk. MDB_WRITEMAP: a system call for each changed page would
+ * be most of the work; see store_room.c for its danger.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -62,7 +63,8 @@ static int open_environment(struct store *s, const char *path, u64 map_size)
 	mdb_env_set_maxdbs(s->env, 3);
 	rc = mdb_env_set_mapsize(s->env, map_size);
 	if (!rc)
-		rc = mdb_env_open(s->env, path, MDB_NOSYNC | MDB_NOTLS, 0600);
+		rc = mdb_env_open(s->env, path,
+				  MDB_NOSYNC | MDB_NOTLS | MDB_WRITEMAP, 0600);
 	/* Readers that were killed would keep their old pages for ever. */
 	if (!rc)
 		rc = mdb_reader_check(s->env, &dead);
@@ -129,6 +131,8 @@ static int open_all(struct store *s, const char *directory, u64 map_size)
 		rc = -lock_directory(s, directory);
 	if (!rc)
 		rc = open_environment(s, directory, map_size);
+	if (!rc)
+		rc = -store_room_init(s, map_size);
 	if (!rc)
 		rc = open_databases(s);
 	if (!rc)

@@ -5,6 +5,7 @@
  *   store.c        opening and closing, the state
  *   generation.c   what a generation of records counts as; which one is current
  *   store_value.c  one record as the database holds it
+ *   store_room.c   pages of the file, before they are used
  *   store_write.c  transactions, and the generation that is being received
  *   store_read.c   one record, some, all
  *   store_check.c  are the records still what was written?
@@ -47,12 +48,29 @@ struct generation {
 };
 
 /**
+ * struct room - of the file
+ * @map_size: what it may grow to
+ * @bytes: from its beginning on, that it has for certain
+ * @used: pages, when the transaction began
+ * @claimed: pages more that it can come to use
+ */
+struct room {
+	u64 page_size;
+	u64 map_size;
+	u64 bytes;
+	u64 used;
+	u64 claimed;
+};
+
+/**
  * struct store - an open store
  * @lock: the directory, locked against a second process
  * @env, @records, @meta: LMDB's; @records by generation
  * @current: generation that counts, 0 or 1
  * @txn: the open write transaction, or NULL
  * @target: generation that @txn changes
+ * @cursor: on it; gone with @txn
+ * @room: for what @txn writes
  * @reader: a parked read transaction
  * @live: of the current generation, as committed
  * @incoming: of the one being received, as committed
@@ -67,6 +85,8 @@ struct store {
 	u32 current;
 	MDB_txn *txn;
 	u32 target;
+	MDB_cursor *cursor;
+	struct room room;
 	MDB_txn *reader;
 	struct generation live;
 	struct generation incoming;
@@ -109,6 +129,34 @@ static inline u16 store_key_content(const MDB_val *key)
  */
 int store_errno(int rc);
 
+/* store_room.c */
+
+/**
+ * store_room_init() - learn the sizes, have the pages to open the databases
+ * @s: its environment is open
+ * @map_size: of it
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int store_room_init(struct store *s, u64 map_size);
+
+/**
+ * store_room_begin() - have the pages that any transaction needs
+ * @s: its transaction has begun
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int store_room_begin(struct store *s);
+
+/**
+ * store_room_claim() - have the pages for one more record, put or deleted
+ * @s: as for store_room_begin()
+ * @value_len: of it
+ *
+ * Return: 0 or -ENOSPC.
+ */
+int store_room_claim(struct store *s, size_t value_len);
+
 /* generation.c */
 
 /**
@@ -148,14 +196,15 @@ int generation_save(struct store *s, u32 which);
 
 /**
  * store_value_put() - write a record
+ * @cursor: where it is, if it exists
  * @key: as store_key() makes it
  * @value: at most SYNC_VALUE_MAX bytes
  * @share: set to its share in the digest
  *
  * Return: 0 or LMDB's code.
  */
-int store_value_put(MDB_txn *txn, MDB_dbi records, MDB_val *key,
-		    const MDB_val *value, struct share *share);
+int store_value_put(MDB_cursor *cursor, MDB_val *key, const MDB_val *value,
+		    struct share *share);
 
 /**
  * store_value_split() - a record as the database holds it, into its parts

@@ -27,11 +27,11 @@ static struct share compute(const MDB_val *key, const MDB_val *value)
 	return (struct share){ { h.low64, h.high64 } };
 }
 
-int store_value_put(MDB_txn *txn, MDB_dbi records, MDB_val *key,
-		    const MDB_val *value, struct share *share)
+int store_value_put(MDB_cursor *cursor, MDB_val *key, const MDB_val *value,
+		    struct share *share)
 {
 	MDB_val stored = { .mv_size = SHARE_LEN + value->mv_size };
-	int rc = mdb_put(txn, records, key, &stored, MDB_RESERVE);
+	int rc = mdb_cursor_put(cursor, key, &stored, MDB_RESERVE);
 
 	if (rc)
 		return rc;

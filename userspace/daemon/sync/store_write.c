@@ -18,6 +18,14 @@ static int begin(struct store *s, u32 target, const struct generation *from)
 		s->txn = NULL;
 		return store_errno(rc);
 	}
+	rc = store_room_begin(s);
+	if (!rc)
+		rc = store_errno(mdb_cursor_open(s->txn, s->records[target],
+						 &s->cursor));
+	if (rc) {
+		store_abort(s);
+		return rc;
+	}
 	s->target = target;
 	s->work = *from;
 	return 0;
@@ -39,14 +47,17 @@ static bool valid(const struct store_record *r)
 	       r->key_len <= SYNC_KEY_MAX && r->value_len <= SYNC_VALUE_MAX;
 }
 
-/* Takes the record that is to be replaced or deleted out of the digest. */
+/*
+ * Takes the record that is to be replaced or deleted out of the digest, and leaves
+ * the cursor there: the way down the tree is half of the work.
+ */
 static int forget(struct store *s, MDB_val *key)
 {
 	struct share share;
 	MDB_val old, value;
 	int rc;
 
-	rc = mdb_get(s->txn, s->records[s->target], key, &old);
+	rc = mdb_cursor_get(s->cursor, key, &old, MDB_SET);
 	if (rc)
 		return rc;
 	if (!store_value_split(&old, &share, &value))
@@ -64,13 +75,15 @@ int store_put(struct store *s, const struct store_record *r)
 
 	if (!valid(r))
 		return -EINVAL;
+	rc = store_room_claim(s, r->value_len);
+	if (rc)
+		return rc;
 	key = store_key(buffer, r->content, r->key, r->key_len);
 	value = (MDB_val){ r->value_len, (void *)r->value };
 	rc = forget(s, &key);
 	if (rc && rc != MDB_NOTFOUND)
 		return store_errno(rc);
-	rc = store_value_put(s->txn, s->records[s->target], &key, &value,
-			     &share);
+	rc = store_value_put(s->cursor, &key, &value, &share);
 	if (rc)
 		return store_errno(rc);
 	generation_add(&s->work, &key, &share);
@@ -85,10 +98,13 @@ int store_delete(struct store *s, const struct store_record *r)
 
 	if (!valid(r))
 		return -EINVAL;
+	rc = store_room_claim(s, 0);
+	if (rc)
+		return rc;
 	key = store_key(buffer, r->content, r->key, r->key_len);
 	rc = forget(s, &key);
 	if (!rc)
-		rc = mdb_del(s->txn, s->records[s->target], &key, NULL);
+		rc = mdb_cursor_del(s->cursor, 0);
 	return rc == MDB_NOTFOUND ? 0 : store_errno(rc);
 }
 
