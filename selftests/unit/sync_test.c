@@ -672,6 +672,50 @@ TEST_F(sync, moves_to_the_lan_and_back_without_losing_a_record)
 	EXPECT_EQ(0, status(&self->b).damaged);
 }
 
+/* One call that changed often: its history is longer than the store. */
+static int put_one_often(bed *t, int count)
+{
+	char value[32];
+	int i, rc = 0;
+
+	for (i = 0; !rc && i < count; i++) {
+		snprintf(value, sizeof(value), "change %d", i);
+		rc = put(t, SYNC_CONTENT_CALL, "call", value);
+	}
+	return rc;
+}
+
+TEST_F(sync, restarted_empty_gets_the_records_not_their_history)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_one_often(self, 300));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	strcat(self->b.spec.directory, "-new");
+	ASSERT_TRUE(reopen(self, &self->b));
+	ASSERT_TRUE(join(self));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(1, status(&self->b).resyncs);
+	EXPECT_TRUE(holds(&self->b, "call", "change 299"));
+}
+
+/* It may believe to be synced: what it lacks must come before ALONE is said. */
+TEST_F(sync, synced_standby_gets_a_long_history_all_the_same)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_one_often(self, 1));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	self->proxy.lanes[0].hold_at = self->proxy.lanes[0].passed;
+	ASSERT_EQ(0, put_one_often(self, 300));
+	run(self, 10, NULL);
+	links(self, false, true);
+	ASSERT_TRUE(run(self, SOON_MS, on_lan));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	EXPECT_EQ(301, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
 /* Or what is still in the pipe would be applied beside what comes anew. */
 TEST_F(sync, standby_closes_the_old_path_itself)
 {
