@@ -139,6 +139,7 @@ def measure(pair, driver, calls, args):
     empty = sum(pair.memory())
     idle = idle_wire(seconds)
     filled = driver.run("fill")
+    driver.run("closed", seconds)       # until what grows at first has grown
     busy = measured(pair, driver, "closed", seconds)
     paced_bytes, busy_bytes = on_the_wire(pair, driver, seconds)
     lag = measured(pair, driver, "probed", RATE, seconds)
