@@ -184,8 +184,9 @@ bench-flood:
 	/usr/bin/python3 selftests/bench/flood.py $(BENCH)
 
 # Beside Redis, in namespaces of its own.
-bench-sync: userspace $(BUILD)/bench/sync
-	scripts/dependencies build demo
+bench-sync:
+	scripts/dependencies build demo check
+	$(Q)$(MAKE) userspace $(BUILD)/bench/sync
 	scripts/in-netns /usr/bin/python3 selftests/bench/sync.py $(BENCH)
 
 SYNC_BENCH_SOURCES := $(wildcard selftests/bench/sync/*.c) userspace/load/record.c \

@@ -10,6 +10,10 @@
 #include <event2/bufferevent.h>
 
 #define FIRST_LEN	4
+#define EVENT_READ	4096		/* libevent 2.1 reads no more at once */
+#define READ_SIZE	(64U << 10)
+#define READ_ENOUGH	(256U << 10)	/* in a turn */
+#define WRITE_SIZE	(256U << 10)
 
 static void count(struct evbuffer *buffer, const struct evbuffer_cb_info *info,
 		  void *arg)
@@ -30,6 +34,7 @@ bool transport_open(struct transport *t, struct transport_shared *shared,
 		close(fd);
 		return false;
 	}
+	bufferevent_set_max_single_write(t->bev, WRITE_SIZE);
 	evbuffer_add_cb(bufferevent_get_input(t->bev), count,
 			&shared->rx_bytes);
 	evbuffer_add_cb(bufferevent_get_output(t->bev), count,
@@ -108,11 +113,41 @@ static bool check_first(struct transport *t, struct evbuffer *input,
 	return !*why;
 }
 
+/* Return: there may be more. */
+static bool read_some(struct evbuffer *input, int fd)
+{
+	struct evbuffer_iovec room;
+	ssize_t got;
+
+	if (evbuffer_reserve_space(input, READ_SIZE, &room, 1) != 1)
+		return false;
+	/* An end or an error is still there when libevent reads next. */
+	got = recv(fd, room.iov_base, READ_SIZE, MSG_DONTWAIT);
+	room.iov_len = got > 0 ? (size_t)got : 0;
+	evbuffer_commit_space(input, &room, 1);
+	return got == READ_SIZE;
+}
+
+/* What comes in one go is one transaction, and one acknowledgement. */
+static void read_more(struct transport *t, struct evbuffer *input)
+{
+	size_t before = evbuffer_get_length(input);
+
+	if (before < EVENT_READ)
+		return;
+	evbuffer_unfreeze(input, 0);
+	while (read_some(input, bufferevent_getfd(t->bev)) &&
+	       evbuffer_get_length(input) < before + READ_ENOUGH)
+		;
+	evbuffer_freeze(input, 0);
+}
+
 const char *transport_read(struct transport *t, struct evbuffer **from)
 {
 	struct evbuffer *input = bufferevent_get_input(t->bev);
 	const char *why = NULL;
 
+	read_more(t, input);
 	*from = t->tls ? t->plain : input;
 	if (check_first(t, input, &why) && t->tls)
 		why = tls_read(t->tls, t->plain);
