@@ -29,7 +29,8 @@ def make_network():
     ip("-n", "w", "addr", "add", f"{LAN['w']}/24", "dev", "lan")
     ip("-n", "w", "link", "set", "lan", "up")
     for name in CROSSOVER:
-        ip("-n", "w", "link", "add", "name", name, "type", "veth", "peer", "name", "l", "netns", name)
+        ip("-n", "w", "link", "add", "name", name, "type", "veth", "peer", "name", "l",
+           "netns", name)
         ip("-n", "w", "link", "set", "dev", name, "master", "lan", "up")
         for device, address in (("x", CROSSOVER[name]), ("l", LAN[name])):
             ip("-n", name, "addr", "add", f"{address}/24", "dev", device)
