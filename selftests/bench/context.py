@@ -8,45 +8,26 @@ See context_guest.sh for the bed.
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(TOP, "scripts"))
-import vmlib  # noqa: E402  (found by the line above)
+sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
+import bed  # noqa: E402  (below what must come first)
 
 # Interrupt threads and ours have priority 50 on PREEMPT_RT.
 LOADS = ["idle", "cpu", "hog-40", "flood-40"]
 LOADS_RT = LOADS + ["hog-60"]
 
 
-def initrd(kernel, out):
-    module = os.path.join(TOP, "build", "module", os.path.basename(kernel["KDIR"]),
-                          "ctiha.ko")
-    programs = [os.path.join(TOP, "build", "bin", name) for name in ("ctihad", "ctiha")]
-    return vmlib.initramfs(
-        out, kernel["MODULES"], os.path.join(TOP, "selftests", "bench",
-                                             "context_guest.sh"),
-        load=["veth", module], binaries=[*programs, "chrt", "timeout"])
-
-
 def measure(version, seconds, limit, loads):
     """Yields the lines that the guest prints, as they come."""
-    lines = []
-    with tempfile.TemporaryDirectory(prefix="ctiha.") as rundir:
-        image = initrd(vmlib.kernel(version), os.path.join(rundir, "i.cpio"))
-        command = [os.path.join(TOP, "scripts", "icount-run"), "-k", version, "-t",
-                   str(limit), "-c", "1", "-i", image, "--", str(seconds), *loads]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                              errors="replace") as guest:
-            for line in guest.stdout:
-                lines.append(line)
-                yield line.rstrip("\n")
-    if guest.returncode:
-        print("".join(lines[-30:]))
-        sys.exit(f"bench-context: the guest with {version} failed")
+    with bed.vmlib.RunDir() as rundir:
+        image = bed.vmlib.initramfs(
+            os.path.join(rundir, "i.cpio"), bed.vmlib.kernel(version)["MODULES"],
+            os.path.join(bed.HERE, "context_guest.sh"),
+            load=["veth", bed.stripped_module(version, rundir)],
+            binaries=[*bed.PROGRAMS, "chrt", "timeout"], files=[bed.SERVER])
+        yield from bed.console(version, image, [str(seconds), *loads], cables=1,
+                               limit=limit)
 
 
 def behind_deadline_us(event):
@@ -75,7 +56,7 @@ def main():
     parser.add_argument("--limit", type=int, default=3600,
                         help="seconds of the host's time for a kernel")
     parser.add_argument("--loads", help="by default all")
-    parser.add_argument("--out", default=os.path.join(TOP, "build", "bench-context.json"))
+    parser.add_argument("--out", default=os.path.join(bed.BUILD, "bench-context.json"))
     parser.add_argument("kernels", nargs="*", default=["6.1", "6.12", "6.1-rt"])
     args = parser.parse_args()
     rows = []
@@ -90,4 +71,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except bed.vmlib.VmError as err:
+        sys.exit(f"bench-context: {err}")

@@ -16,81 +16,19 @@ seconds=$1
 shift
 trace=/sys/kernel/tracing
 interval_ns=10000000
+# shellcheck source=selftests/bench/server.sh
+. /bench/server.sh
 
-config()
+# What server NAME says of its peer.
+monitor()	# NAME
 {
-	local ns=$1 node=$2
-
-	cat > "/etc/$ns.conf" <<-EOT
-	node = $node
-	pair = 7
-	name = "$ns"
-	peer-name = "peer"
-	key-file = "/etc/pair.key"
-	state-dir = "/var/lib/$ns"
-	run-dir = "/run/$ns"
-	store = "/run/$ns/store"
-	lease = "50ms"
-	promise = "57ms"
-	watch = "60s"
-	link crossover {
-		device = "cable0${ns}"
-		interval = "10ms"
-		multiplier = 3
-		address = "10.9.1.$((node + 1))"
-		peer-address = "10.9.1.$((2 - node))"
-	}
-	link lan {
-		device = "veth${ns}"
-		interval = "10ms"
-		multiplier = 3
-		address = "10.9.2.$((node + 1))"
-		peer-address = "10.9.2.$((2 - node))"
-	}
-	arbiter {
-		address = "10.9.2.10"
-	}
-	service {
-		address = "10.9.2.100/24"
-		device = "veth${ns}"
-	}
-	EOT
+	until [ -S "/run/$1/control.sock" ]; do sleep 0.1; done
+	ctiha -c "/run/$1/control.sock" -j monitor > "/run/$1.events" 2>&1 &
 }
 
-server()
+settle()
 {
-	local ns=$1 node=$2 i=0 dev
-
-	config "$ns" "$node"
-	mkdir -p "/var/lib/$ns" "/run/$ns"
-	for dev in cable0$ns veth$ns; do
-		i=$((i + 1))
-		ip link set "$dev" netns "$ns"
-		ip -n "$ns" addr add "10.9.$i.$((node + 1))/24" dev "$dev"
-		ip -n "$ns" link set "$dev" up
-	done
-	ip netns exec "$ns" ctihad -c "/etc/$ns.conf" > "/run/$ns.log" 2>&1 &
-	until [ -S "/run/$ns/control.sock" ]; do sleep 0.1; done
-	ctiha -c "/run/$ns/control.sock" -j monitor > "/run/$ns.events" 2>&1 &
-}
-
-links()		# NS: its links with their counters
-{
-	ctiha -c "/run/$1/control.sock" -j -s link show
-}
-
-both_up()
-{
-	local ns
-
-	for ns in a b; do
-		[ "$(links $ns | grep -o '"state": *"up"' | wc -l)" = 2 ] || return 1
-	done
-}
-
-wait_up()
-{
-	until both_up; do sleep 0.2; done
+	wait_up
 	sleep 0.5
 }
 
@@ -127,14 +65,19 @@ spread()
 			     NR, name, NR ? v[p] / 1000 : 0, name, NR ? v[NR] / 1000 : 0 }'
 }
 
-# lateness FUNCTION: of a timer of the module, from due to called
+# What the trace's flags show of an interrupt, and of what is none: a softirq, or the
+# thread that does its work on PREEMPT_RT.
+hard='\\[[0-9]+\\] [^ ]*[hH]'
+soft='\\[[0-9]+\\] [^ hH]+ '
+
+# lateness FUNCTION FLAGS: of a timer of the module, from due to called
 lateness()
 {
-	awk -v f="function=$1" '
+	awk -v f="function=$1" -v flags="$2" '
 		/hrtimer_start:/ && index($0, f " ") {
 			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
 			match($0, / expires=[0-9]*/); due[t] = substr($0, RSTART + 9, RLENGTH - 9) }
-		/hrtimer_expire_entry:/ && index($0, f " ") {
+		/hrtimer_expire_entry:/ && index($0, f " ") && $0 ~ flags {
 			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
 			match($0, /now=[0-9]*/); if (t in due) print substr($0, RSTART + 4, RLENGTH - 4) - due[t] }
 		' $trace/trace
@@ -173,9 +116,11 @@ show_both()
 
 late_timers()
 {
-	lateness tick | spread tick
+	lateness tick "$hard" | spread hard
 	printf ', '
-	lateness deadline | spread deadline
+	lateness tick "$soft" | spread soft
+	printf ', '
+	lateness deadline "$hard" | spread deadline
 	echo '}'
 }
 
@@ -203,35 +148,45 @@ live()
 	late_timers
 }
 
+# This shell stands above the loads, and above what receives: a program started just
+# then would show in what is measured. So it does by itself what is done then.
+
+pause()		# SECONDS
+{
+	read -rt "$1" <> /run/nobody
+}
+
+end_of_b()	# FLAGS: those of a network device, IFF_UP or not
+{
+	echo "$1" > /run/b.sys/class/net/cable0b/flags
+	echo "$1" > /run/b.sys/class/net/vethb/flags
+}
+
 # b's end of both links dies beside the load: how long behind the deadline is a's
 # verdict?
 dead()
 {
 	local load=$1 lines
 
-	wait_up
+	settle
 	lines=$(wc -l < /run/a.events)
 	trace_start
 	load_start "$load" 6
-	sleep 2
-	ip -n b link set cable0b down
-	ip -n b link set vethb down
-	sleep 4.5
+	pause 2
+	end_of_b 0x1002
+	pause 4.5
 	echo 0 > $trace/tracing_on
-	ip -n b link set cable0b up
-	ip -n b link set vethb up
+	end_of_b 0x1003
 	sleep 1
 	tail -n +$((lines + 1)) /run/a.events > /tmp/events
 	grep '"cause": *"session"' /tmp/events | grep '"state": *"down","diag": *"silence"' | sed "s/^/silence $load /"
 	printf 'row {"load": "%s", "link": "dead", ' "$load"
 	late_timers
-	wait_up
+	settle
 }
 
 prepare()
 {
-	local ns
-
 	echo 1 > /proc/sys/kernel/printk	# the console is for what is measured
 	mount -t tracefs tracefs $trace
 	echo mono > $trace/trace_clock
@@ -242,17 +197,14 @@ prepare()
 	echo 1 > $trace/events/timer/hrtimer_start/enable
 	echo 1 > $trace/events/timer/hrtimer_expire_entry/enable
 	echo 0 > $trace/tracing_on
-	(umask 077; echo "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" \
-		> /etc/pair.key)
-	mkdir -p /run/netns
-	for ns in a b; do
-		ip netns add $ns
-		ip -n $ns link set lo up
-	done
 	ip link add vetha type veth peer name vethb
-	server a 0
-	server b 1
-	wait_up
+	server a 0 cable0a vetha
+	server b 1 cable0b vethb
+	monitor a
+	mkfifo /run/nobody
+	mkdir /run/b.sys
+	nsenter --net=/run/netns/b mount -t sysfs b /run/b.sys
+	settle
 }
 
 prepare

@@ -20,13 +20,11 @@ import subprocess
 import sys
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BUILD = os.path.join(TOP, "build")
-GUEST = os.path.join(TOP, "selftests", "bench", "detect")
 sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
-sys.path.insert(0, os.path.join(TOP, "scripts"))
-import vmlib  # noqa: E402  (found by the line above)
+import bed  # noqa: E402  (below what must come first)
+from bed import BUILD, vmlib  # noqa: E402
 
+GUEST = os.path.join(bed.HERE, "detect")
 SYSTEMS = ("ctiha-module", "ctiha-packet", "ctiha-packet-rt",
            "keepalived-vrrp", "keepalived-vrrp-rt", "keepalived-bfd",
            "keepalived-bfd-rt", "bfdd", "bfdd-rt", "corosync", "corosync-nort")
@@ -41,6 +39,8 @@ BEGUN = time.monotonic()
 PEERS = {"keepalived": "usr/sbin/keepalived", "corosync": "usr/sbin/corosync",
          "bfdd": "usr/lib/frr/bfdd"}
 NEEDED = ("sch_ingress", "cls_matchall", "act_gact")
+COLUMNS = ("system", "load", "p50_ms", "p99_ms", "max_ms", "cuts", "false_failovers_per_h",
+           "quiet_s", "cpu_us_per_heartbeat", "frames_per_s")
 LINE = re.compile(r"bench: (\d+) (\w+)(?: (\d+))?$")
 
 
@@ -71,7 +71,7 @@ def say(what):
 
 
 def peers_root():
-    done = subprocess.run([os.path.join(TOP, "scripts", "peers"), "get"], check=True,
+    done = subprocess.run([os.path.join(bed.TOP, "scripts", "peers"), "get"], check=True,
                           stdout=subprocess.PIPE, text=True)
     return done.stdout.strip().partition("=")[2]
 
@@ -85,16 +85,6 @@ def write_init(path, library_path):
     return path
 
 
-def stripped_module(args, rundir):
-    """What it has for debuggers would take the guest seconds to unpack."""
-    release = vmlib.kernel(args.kernel)["RELEASE"]
-    module = args.module or os.path.join(BUILD, "module", f"linux-headers-{release}",
-                                         "ctiha.ko")
-    out = os.path.join(rundir, "ctiha.ko")
-    subprocess.run(["strip", "-g", "-o", out, module], check=True)
-    return out
-
-
 def initramfs(args, rundir, family):
     """With the libraries at the paths that they have here, of the family alone."""
     peers = peers_root()
@@ -102,35 +92,35 @@ def initramfs(args, rundir, family):
         os.path.join(peers, place, "x86_64-linux-gnu", part)
         for place in ("lib", "usr/lib") for part in ("", "frr"))
     init = write_init(os.path.join(rundir, "init"), os.environ["LD_LIBRARY_PATH"])
-    modules, programs = list(NEEDED), ["bench/observe", "bench/flood"]
+    modules, programs = list(NEEDED), [os.path.join(BUILD, "bench", name)
+                                          for name in ("observe", "flood")]
     if family == "ctiha":
-        modules.append(stripped_module(args, rundir))
-        programs += ["bin/ctihad", "bin/ctiha"]
+        modules.append(bed.stripped_module(args.kernel, rundir, args.module))
+        programs += bed.PROGRAMS
     files = [(GUEST, "/bench")]
     if family in PEERS:
         files.append((os.path.join(peers, PEERS[family]), f"/usr/bin/{family}"))
     return vmlib.initramfs(
         os.path.join(rundir, f"{family}.cpio"), vmlib.kernel(args.kernel)["MODULES"],
-        init, modules, ["chrt", "nice", "tc", "ping",
-                        *[os.path.join(BUILD, name) for name in programs]], files)
+        init, modules, ["chrt", "nice", "tc", "ping", *programs], files)
 
 
 def run_guest(args, initrd, plan, path, head):
-    """Its console, kept in path as it comes. What a load showed is worth keeping even
-    if the guest does not come to its end."""
-    command = [os.path.join(TOP, "scripts", "icount-run"), "-k", args.kernel, "-t",
-               str(args.limit), "-c", "2", "-s", str(args.shift), "-i", initrd, "--", *plan]
-    lines = []
-    with open(path, "w", encoding="utf-8", buffering=1) as log, \
-            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             text=True, errors="replace") as guest:
+    """Its console, kept in path as it comes, and whether the guest came to its end:
+    what a load showed is worth keeping even if it did not."""
+    lines, whole = [], True
+    with open(path, "w", encoding="utf-8", buffering=1) as log:
         log.write(head)
-        for line in guest.stdout:
-            log.write(line)
-            lines.append(line)
-            if line.startswith("bench: load "):
-                say(f"{plan[0]}: {line.split()[2]} measured")
-    return "".join(lines), not guest.returncode
+        try:
+            for line in bed.console(args.kernel, initrd, plan, shift=args.shift,
+                                    limit=args.limit):
+                log.write(line)
+                lines.append(line)
+                if line.startswith("bench: load "):
+                    say(f"{plan[0]}: {line.split()[2]} measured")
+        except vmlib.VmError:
+            whole = False
+    return "".join(lines), whole
 
 
 def earlier(path, head):
@@ -245,17 +235,6 @@ def row(system, load, events, nothing, shift):
     return result
 
 
-def print_table(rows):
-    columns = ("system", "load", "p50_ms", "p99_ms", "max_ms", "cuts",
-               "false_failovers_per_h", "quiet_s", "cpu_us_per_heartbeat",
-               "frames_per_s")
-    print("|", " | ".join(columns), "|")
-    print("|", " | ".join("---" for _ in columns), "|")
-    for one in rows:
-        cells = ["-" if one[name] is None else str(one[name]) for name in columns]
-        print("|", " | ".join(cells), "|")
-
-
 def main():
     args = arguments()
     loads = {load: plan for load, plan in (QUICK if args.quick else LOADS).items()
@@ -278,7 +257,7 @@ def main():
                      for load in loads]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
-    print_table(rows)
+    bed.print_table(rows, COLUMNS)
     return 0 if all(one["cuts"] for one in rows) else 1
 
 

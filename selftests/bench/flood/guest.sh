@@ -13,59 +13,8 @@
 
 rate=$1 seconds=$2
 shift 2
-
-server()	# NAME NODE
-{
-	local n=$1 i me=$(($2 + 1)) peer=$((2 - $2))
-
-	ip netns add "$n"
-	ip -n "$n" link set lo up
-	for i in 0 1; do
-		ip link set "cable$i$n" netns "$n"
-		ip -n "$n" addr add "10.9.$((i + 1)).$me/24" dev "cable$i$n"
-		ip -n "$n" link set "cable$i$n" up
-	done
-	cat > "/etc/$n.conf" <<-CONF
-	node = $2
-	pair = 7
-	name = $n
-	peer-name = peer
-	key-file = /etc/pair.key
-	state-dir = /var/lib/$n
-	run-dir = /run/$n
-	store = /run/$n/store
-	lease = 4s
-	promise = 4500ms
-	watch = 60s
-	link crossover {
-		device = cable0$n
-		interval = 10ms
-		multiplier = 3
-		address = 10.9.1.$me
-		peer-address = 10.9.1.$peer
-	}
-	link lan {
-		device = cable1$n
-		interval = 10ms
-		multiplier = 3
-		address = 10.9.2.$me
-		peer-address = 10.9.2.$peer
-	}
-	arbiter {
-		address = 10.9.2.9
-	}
-	service {
-		address = 10.9.2.100/24
-		device = cable1$n
-	}
-	CONF
-	mkdir -p "/var/lib/$n" "/run/$n"
-	ip netns exec "$n" ctihad -c "/etc/$n.conf" > "/run/$n.log" 2>&1 &
-}
-
-links() { ctiha -c "/run/$1/control.sock" -j -s link show; }
-
-up() { [ "$(links "$1" 2> /dev/null | grep -o '"state": *"up"' | wc -l)" = 2 ]; }
+# shellcheck source=selftests/bench/server.sh
+. /bench/server.sh
 
 # The counters of the crossover, which is the first of the links, on one line.
 counters() { links "$1" | tr -d ' \n' | sed 's/"name":"lan".*//'; }
@@ -110,13 +59,9 @@ measure()
 	echo '}'
 }
 
-(umask 077 && printf '%064d' 7 > /etc/pair.key)
-mkdir -p /run/netns
-server a 0
-server b 1
-until up a && up b; do
-	sleep 0.2
-done
+server a 0 cable0a cable1a
+server b 1 cable0b cable1b
+wait_up
 for kind in none "$@"; do
 	measure "$kind"
 done
