@@ -14,6 +14,7 @@ import vmlib  # noqa: E402  (found by the line above)
 PROGRAMS = [os.path.join(BUILD, "bin", name) for name in ("ctihad", "ctiha")]
 # Sourced by the guests' scripts.
 SERVER = (os.path.join(HERE, "server.sh"), "/bench/server.sh")
+CUT = ("sch_ingress", "cls_matchall", "act_gact")   # modules that drop what arrives
 TAIL = 30               # lines of a console that tell what went wrong
 
 

@@ -24,30 +24,45 @@ def measure(version, seconds, limit, loads):
         image = bed.vmlib.initramfs(
             os.path.join(rundir, "i.cpio"), bed.vmlib.kernel(version)["MODULES"],
             os.path.join(bed.HERE, "context_guest.sh"),
-            load=["veth", bed.stripped_module(version, rundir)],
-            binaries=[*bed.PROGRAMS, "chrt", "timeout"], files=[bed.SERVER])
+            load=["veth", *bed.CUT, bed.stripped_module(version, rundir)],
+            binaries=[*bed.PROGRAMS, "chrt", "tc"], files=[bed.SERVER])
         yield from bed.console(version, image, [str(seconds), *loads], cables=1,
                                limit=limit)
 
 
 def behind_deadline_us(event):
     """How long after the deadline of silence the verdict was given."""
-    link = event["link"] if isinstance(event.get("link"), dict) else event
+    link = event["link"]
     return (event["time_ns"] - link["heard_ns"]) / 1000 - link["detect_us"]
 
 
+def verdicts(version, load, cut_ns, events):
+    """A row for the first verdict on each link after the cut."""
+    seen = set()
+    for event in events:
+        link = event["link"]
+        if event["time_ns"] < cut_ns or link["name"] in seen:
+            continue
+        seen.add(link["name"])
+        yield {"kernel": version, "load": load, "link": link["name"],
+               "verdict_us": round(behind_deadline_us(event), 1),
+               "stalls": link["stats"]["stalls"],
+               "withheld": link["stats"]["withheld"]}
+
+
 def rows_of(version, lines):
+    silences = []
     for line in lines:
         word, _, rest = line.partition(" ")
-        if word == "row":
-            yield {"kernel": version, **json.loads(rest)}
-        elif word == "silence":
-            load, _, text = rest.partition(" ")
-            event = json.loads(text)
-            yield {"kernel": version, "load": load, "link": event["link"]["name"],
-                   "verdict_us": round(behind_deadline_us(event), 1),
-                   "stalls": event["link"]["stats"]["stalls"],
-                   "withheld": event["link"]["stats"]["withheld"]}
+        if word == "silence":
+            load, cut_ns, text = rest.split(" ", 2)
+            silences.append(json.loads(text))
+        elif word == "row":
+            row = {"kernel": version, **json.loads(rest)}
+            if row["link"] == "dead" and silences:
+                yield from verdicts(version, load, int(cut_ns), silences)
+                silences = []
+            yield row
 
 
 def main():

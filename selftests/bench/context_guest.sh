@@ -32,22 +32,45 @@ settle()
 	sleep 0.5
 }
 
-load_start()	# LOAD SECONDS
+loads=()
+
+spin()		# COMMAND...: for ever, by COMMAND
+{
+	"$@" sh -c 'while :; do :; done' &
+	loads+=($!)
+}
+
+load_start()	# LOAD
 {
 	local priority=${1##*-} i
 
 	case $1 in
 	cpu)
 		for i in 1 2 3 4; do
-			timeout "$2" chrt -o 0 sh -c 'while :; do :; done' &
+			spin chrt -o 0
 		done ;;
 	hog-*)
-		timeout "$2" chrt -f "$priority" sh -c 'while :; do :; done' & ;;
+		spin chrt -f "$priority" ;;
 	flood-*)
 		# Each write is a datagram, on the card that carries heartbeats.
-		timeout "$2" chrt -f "$priority" ip netns exec b bash -c \
-			'exec 3> /dev/udp/10.9.1.1/9; while :; do echo x >&3; done 2>/dev/null' & ;;
+		# shellcheck disable=SC2016 # the inner shell expands it
+		ip netns exec b chrt -f "$priority" bash -c \
+			'exec 3> /dev/udp/10.9.1.1/9; while :; do echo x >&3; done 2>/dev/null' &
+		loads+=($!) ;;
 	esac
+}
+
+# By this shell: the timer of a program that ends it by itself is left to a softirq,
+# which starves beside the load on PREEMPT_RT.
+load_end()
+{
+	local load
+
+	for load in "${loads[@]}"; do
+		kill -KILL "$load"
+		wait "$load" 2> /dev/null	# it would tell who was killed
+	done
+	loads=()
 }
 
 trace_start()
@@ -70,13 +93,16 @@ spread()
 hard='\\[[0-9]+\\] [^ ]*[hH]'
 soft='\\[[0-9]+\\] [^ hH]+ '
 
-# lateness FUNCTION FLAGS: of a timer of the module, from due to called
+# lateness FUNCTION FLAGS: of a timer of the module, from due (or started, if that was
+# later) to called
 lateness()
 {
 	awk -v f="function=$1" -v flags="$2" '
 		/hrtimer_start:/ && index($0, f " ") {
+			match($0, /[0-9]+\.[0-9]+: /); now = substr($0, RSTART, RLENGTH - 2) * 1e9
 			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
-			match($0, / expires=[0-9]*/); due[t] = substr($0, RSTART + 9, RLENGTH - 9) }
+			match($0, / expires=[0-9]*/); due[t] = substr($0, RSTART + 9, RLENGTH - 9) + 0
+			if (due[t] < now) due[t] = now }
 		/hrtimer_expire_entry:/ && index($0, f " ") && $0 ~ flags {
 			match($0, /hrtimer=[^ ]*/); t = substr($0, RSTART, RLENGTH)
 			match($0, /now=[0-9]*/); if (t in due) print substr($0, RSTART + 4, RLENGTH - 4) - due[t] }
@@ -131,9 +157,10 @@ live()
 
 	show_both /tmp/before
 	trace_start
-	load_start "$load" "$seconds"
-	sleep "$seconds"
+	load_start "$load"
+	pause "$seconds"
 	echo 0 > $trace/tracing_on
+	load_end
 	sleep 1.5
 	show_both /tmp/after
 	for link in crossover lan; do
@@ -156,30 +183,49 @@ pause()		# SECONDS
 	read -rt "$1" <> /run/nobody
 }
 
-end_of_b()	# FLAGS: those of a network device, IFF_UP or not
+# A tc that waits for its commands. Not `ip link set down`: it waits for RCU, which
+# starves beside the load on PREEMPT_RT.
+scissors()
 {
-	echo "$1" > /run/b.sys/class/net/cable0b/flags
-	echo "$1" > /run/b.sys/class/net/vethb/flags
+	local card
+
+	for card in cable0a vetha; do
+		ip netns exec a tc qdisc add dev $card clsact
+	done
+	mkfifo /run/scissors
+	ip netns exec a chrt -f 90 tc -batch - < /run/scissors &
+	exec 4> /run/scissors
 }
 
-# b's end of both links dies beside the load: how long behind the deadline is a's
-# verdict?
+cut()
+{
+	printf 'filter add dev %s ingress matchall action drop\n' cable0a vetha >&4
+}
+
+heal()
+{
+	printf 'filter del dev %s ingress\n' cable0a vetha >&4
+}
+
+# As if b had died beside the load: how long behind the deadline is a's verdict?
 dead()
 {
-	local load=$1 lines
+	local load=$1 lines when
 
 	settle
 	lines=$(wc -l < /run/a.events)
 	trace_start
-	load_start "$load" 6
+	load_start "$load"
 	pause 2
-	end_of_b 0x1002
+	read -r when _ < /proc/uptime
+	cut
 	pause 4.5
 	echo 0 > $trace/tracing_on
-	end_of_b 0x1003
+	load_end
+	heal
 	sleep 1
 	tail -n +$((lines + 1)) /run/a.events > /tmp/events
-	grep '"cause": *"session"' /tmp/events | grep '"state": *"down","diag": *"silence"' | sed "s/^/silence $load /"
+	grep '"cause": *"session"' /tmp/events | grep '"state": *"down","diag": *"silence"' | sed "s/^/silence $load ${when/./}0000000 /"
 	printf 'row {"load": "%s", "link": "dead", ' "$load"
 	late_timers
 	settle
@@ -202,8 +248,7 @@ prepare()
 	server b 1 cable0b vethb
 	monitor a
 	mkfifo /run/nobody
-	mkdir /run/b.sys
-	nsenter --net=/run/netns/b mount -t sysfs b /run/b.sys
+	scissors
 	settle
 }
 
