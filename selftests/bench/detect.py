@@ -32,13 +32,15 @@ NOTHING = "none"        # the guest without a system, which its cost is compared
 # By load: simulated seconds without a cut, and cuts.
 LOADS = {"idle": (10, 30), "cpu": (5, 5), "fifo": (5, 5), "flood": (5, 5)}
 QUICK = {"idle": (10, 10), "cpu": (2, 2), "fifo": (2, 2), "flood": (2, 2)}
+# An instruction of the guest takes 2^SHIFT ns. At 8 ns two corosyncs with its shortest
+# timeout leave the CPU no time.
+SHIFT, SHIFTS = 3, {"corosync": 1}
 INTERVAL_MS, MULTIPLIER = 10, 3
 FLOOD = 4000            # datagrams a second
 NS_PER_MS, NS_PER_S = 10 ** 6, 10 ** 9
 BEGUN = time.monotonic()
 PEERS = {"keepalived": "usr/sbin/keepalived", "corosync": "usr/sbin/corosync",
          "bfdd": "usr/lib/frr/bfdd"}
-NEEDED = ("sch_ingress", "cls_matchall", "act_gact")
 COLUMNS = ("system", "load", "p50_ms", "p99_ms", "max_ms", "cuts", "false_failovers_per_h",
            "quiet_s", "cpu_us_per_heartbeat", "frames_per_s")
 LINE = re.compile(r"bench: (\d+) (\w+)(?: (\d+))?$")
@@ -53,8 +55,9 @@ def arguments():
     parser.add_argument("--kernel", default="6.1")
     parser.add_argument("--module", help="ctiha.ko (default: of build/, for that kernel)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="guests at once")
-    parser.add_argument("--shift", type=int, default=3,
-                        help="an instruction of the guest takes 2^SHIFT ns")
+    parser.add_argument("--shift", type=int,
+                        help="an instruction of the guest takes 2^SHIFT ns "
+                        f"(default: {SHIFT}, for some systems less)")
     parser.add_argument("--resume", action="store_true",
                         help="keep what a run of the same plan left in build/")
     parser.add_argument("--limit", type=float, default=7200, help="seconds for a guest")
@@ -68,6 +71,14 @@ def say(what):
     """How far it is, with the time since the start."""
     print(f"bench-detect: {time.monotonic() - BEGUN:5.0f} s: {what}", file=sys.stderr,
           flush=True)
+
+
+def family_of(system):
+    return system.partition("-")[0]
+
+
+def shift_of(args, system):
+    return SHIFTS.get(family_of(system), SHIFT) if args.shift is None else args.shift
 
 
 def peers_root():
@@ -92,8 +103,8 @@ def initramfs(args, rundir, family):
         os.path.join(peers, place, "x86_64-linux-gnu", part)
         for place in ("lib", "usr/lib") for part in ("", "frr"))
     init = write_init(os.path.join(rundir, "init"), os.environ["LD_LIBRARY_PATH"])
-    modules, programs = list(NEEDED), [os.path.join(BUILD, "bench", name)
-                                          for name in ("observe", "flood")]
+    modules = list(bed.CUT)
+    programs = [os.path.join(BUILD, "bench", name) for name in ("observe", "flood")]
     if family == "ctiha":
         modules.append(bed.stripped_module(args.kernel, rundir, args.module))
         programs += bed.PROGRAMS
@@ -105,14 +116,14 @@ def initramfs(args, rundir, family):
         init, modules, ["chrt", "nice", "tc", "ping", *programs], files)
 
 
-def run_guest(args, initrd, plan, path, head):
+def run_guest(args, initrd, plan, shift, path, head):
     """Its console, kept in path as it comes, and whether the guest came to its end:
     what a load showed is worth keeping even if it did not."""
     lines, whole = [], True
     with open(path, "w", encoding="utf-8", buffering=1) as log:
         log.write(head)
         try:
-            for line in bed.console(args.kernel, initrd, plan, shift=args.shift,
+            for line in bed.console(args.kernel, initrd, plan, shift=shift,
                                     limit=args.limit):
                 log.write(line)
                 lines.append(line)
@@ -133,16 +144,16 @@ def earlier(path, head):
     return text if text.startswith(head) and "ctiha-guest: exit 0" in text else None
 
 
-def boot(args, initrds, system, loads):
+def boot(args, initrds, system, shift, loads):
     """The guest's console; it is also kept in build/."""
     plan = [system, str(FLOOD)]
     plan += [f"{load}:{quiet}:{cuts}" for load, (quiet, cuts) in loads.items()]
-    path = os.path.join(BUILD, f"bench-detect-{system}.log")
-    head = f"bench: plan {args.kernel} {args.shift} {' '.join(plan)}\n"
+    path = os.path.join(BUILD, f"bench-detect-{system}.{shift}.log")
+    head = f"bench: plan {args.kernel} {shift} {' '.join(plan)}\n"
     console = earlier(path, head) if args.resume else None
     if console:
         return console
-    console, whole = run_guest(args, initrds[system.partition("-")[0]], plan, path, head)
+    console, whole = run_guest(args, initrds[family_of(system)], plan, shift, path, head)
     say(f"{system}: {'done' if whole else 'failed, see ' + path}")
     return console
 
@@ -213,7 +224,7 @@ def rounded(value, digits=2):
 def row(system, load, events, nothing, shift):
     found = detections_ms(events)
     quiet = quiet_time(events)
-    result = {"system": system, "load": load, "interval_ms": INTERVAL_MS,
+    result = {"system": system, "load": load, "shift": shift, "interval_ms": INTERVAL_MS,
               "multiplier": MULTIPLIER,
               "p50_ms": rounded(rank(found, 0.5)), "p99_ms": rounded(rank(found, 0.99)),
               "max_ms": rounded(max(found, default=None)), "cuts": len(found),
@@ -235,26 +246,33 @@ def row(system, load, events, nothing, shift):
     return result
 
 
+def measure(args, loads):
+    """Yields (system, shift, its events by load); NOTHING comes first."""
+    plans = [(system, shift_of(args, system), loads)
+             for system in args.system or SYSTEMS]
+    idle = {"idle": (loads.get("idle", (0, 0))[0], 0)}
+    plans = [*((NOTHING, shift, idle) for shift in sorted({plan[1] for plan in plans})),
+             *plans]
+    with vmlib.RunDir() as rundir, \
+            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        initrds = {family: initramfs(args, rundir, family)
+                   for family in {family_of(plan[0]) for plan in plans}}
+        consoles = pool.map(lambda plan: boot(args, initrds, *plan), plans)
+        for (system, shift, _), console in zip(plans, consoles):
+            yield system, shift, read_loads(console)
+
+
 def main():
     args = arguments()
     loads = {load: plan for load, plan in (QUICK if args.quick else LOADS).items()
              if not args.load or load in args.load}
-    systems = args.system or list(SYSTEMS)
-    rows, nothing = [], None
-    with vmlib.RunDir() as rundir, \
-            concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        plans = [(NOTHING, {"idle": (loads.get("idle", (0, 0))[0], 0)}),
-                 *[(system, loads) for system in systems]]
-        initrds = {family: initramfs(args, rundir, family)
-                   for family in {system.partition("-")[0] for system, _ in plans}}
-        consoles = pool.map(lambda plan: boot(args, initrds, *plan), plans)
-        for (system, _), console in zip(plans, consoles):
-            measured = read_loads(console)
-            if system == NOTHING:
-                nothing = measured.get("idle")
-                continue
-            rows += [row(system, load, measured.get(load, []), nothing, args.shift)
-                     for load in loads]
+    rows, nothing = [], {}
+    for system, shift, measured in measure(args, loads):
+        if system == NOTHING:
+            nothing[shift] = measured.get("idle")
+            continue
+        rows += [row(system, load, measured.get(load, []), nothing[shift], shift)
+                 for load in loads]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
     bed.print_table(rows, COLUMNS)

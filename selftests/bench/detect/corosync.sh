@@ -4,10 +4,12 @@
 # corosync. It has no heartbeats: a token goes round, and its loss for the token
 # timeout begins a new membership, which is there after the consensus timeout. That
 # is what it tells its users, so it is what is measured. 37 ms is the shortest token
-# timeout it accepts. Variant nort: without its default realtime class.
+# timeout it accepts. By UDP: with its default transport, knet, no membership of two came
+# within a minute of the guest. Variant nort: without its default realtime class. A membership
+# that the peer has left and joined in one step is not told from one that did not change.
 
-tells 'new membership .* Members.* left: 2' \
-	'new membership .* Members joined: 2'
+tells 'new membership .* Members left: 2' \
+	'new membership .* Members joined: (1 )?2'
 
 corosync_config()
 {
@@ -18,7 +20,7 @@ corosync_config()
 	totem {
 		version: 2
 		cluster_name: pair
-		transport: knet
+		transport: udpu
 		token: 37
 		token_retransmits_before_loss_const: 1
 		join: 30
