@@ -3,7 +3,8 @@
 #
 # The network scenarios with the kernel module, in one virtme-ng guest. The
 # scenarios are those of the native run; only the heartbeats are the module's.
-# After each program the kernel's log has to be clean.
+# After each program the kernel's log has to be clean. A guest that dies cannot look:
+# what its kernel said is in build/console-KERNEL.log.
 #
 # usage: selftests/vm.sh [TEST.sh]...	(default: all of selftests/net/)
 # KERNEL  version for scripts/kernel (6.1); x86-debug: with all that finds bugs
@@ -47,7 +48,8 @@ for test in "$@"; do
 done
 
 # shellcheck disable=SC2016 # for the guest's shell
-exec scripts/vng-run -k "$kernel" -t "${LIMIT:-$limit}" -w build -a "$append" -- \
+exec scripts/vng-run -k "$kernel" -t "${LIMIT:-$limit}" -w build -a "$append" \
+	-o "build/console-$kernel.log" -- \
 	env BACKEND=module MODULE="$module" KERNEL_TROUBLE="$trouble" "${times[@]}" \
 	bash -c 'limit=$1; shift; insmod "$MODULE" &&
 		exec selftests/run --ktap -t "$limit" "$@"' vm "$each" "${runs[@]}"
