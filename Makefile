@@ -118,12 +118,11 @@ $(BUILD)/example/%: Documentation/example/%.c $(BUILD)/lib/libctiha.so
 
 # The dictionary that a new pair begins with, from records like a call centre's.
 $(BUILD)/bin/first-dictionary: $(patsubst %.c,$(OBJ)/%.o,userspace/dictionary/main.c \
-		userspace/load/record.c userspace/daemon/sync/packet.c \
-		userspace/daemon/sync/dictionary.c) $(SHARED)
+		userspace/load/record.c userspace/daemon/sync/packet_payload.c)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ $(SHARED) \
-		$(call pkg_libs,libzstd nettle hogweed)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ \
+		$(call pkg_libs,libzstd)
 
 $(BUILD)/share/calls.dict: $(BUILD)/bin/first-dictionary
 	@mkdir -p $(@D)

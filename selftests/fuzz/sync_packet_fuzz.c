@@ -29,6 +29,7 @@ static u8 touch(const void *data, size_t len)
 
 static void read_all(const struct packet *p)
 {
+	static struct packet_totals totals;
 	struct packet_report report;
 	struct packet_partial partial;
 	struct packet_cursor cursor;
@@ -42,6 +43,9 @@ static void read_all(const struct packet *p)
 	packet_read_report(p, &report);
 	packet_read_partial(p, &partial);
 	packet_read_hello(p, &hello);
+	if (!packet_read_totals(p, &totals) &&
+	    totals.count > STORE_CONTENT_MAX)
+		abort();
 	if (packet_read_records(p, &first, &count, &cursor))
 		return;
 	while (packet_next_record(&cursor, &op, &r)) {

@@ -75,6 +75,38 @@ static void reseal(FIXTURE_DATA(packet) *self)
 		  self->sealed + self->len - PACKET_TAIL_LEN);
 }
 
+TEST_F(packet, totals_travel)
+{
+	static struct packet_totals sent, got;
+	struct packet p;
+	u16 i;
+
+	sent.epoch = 7;
+	sent.position = 0x0102030405060708;
+	for (i = 0; i < STORE_CONTENT_MAX; i++)
+		sent.of[sent.count++] = (struct packet_total){
+			(u16)(i + 1), i, { i * 3U, ~(u64)i },
+		};
+	self->head.content = PACKET_TOTALS;
+	seal(self, packet_write_totals(self->raw, &sent));
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	ASSERT_EQ(0, packet_read_totals(&p, &got));
+	EXPECT_EQ(0, memcmp(&sent, &got, sizeof(got)));
+	/* One entry less than said, or twice the same content. */
+	p.head.raw_len -= PACKET_TOTAL_LEN;
+	EXPECT_EQ(-EPROTO, packet_read_totals(&p, &got));
+	p.head.raw_len = PACKET_TOTALS_LEN - 1;
+	EXPECT_EQ(-EPROTO, packet_read_totals(&p, &got));
+	sent.of[1].content = 1;
+	seal(self, packet_write_totals(self->raw, &sent));
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_totals(&p, &got));
+	sent.of[1].content = 0;
+	seal(self, packet_write_totals(self->raw, &sent));
+	ASSERT_EQ(PACKET_OK, open_sealed(self, self->len, &p));
+	EXPECT_EQ(-EPROTO, packet_read_totals(&p, &got));
+}
+
 #define SAMPLES		1000
 #define SAMPLE_LEN	120
 

@@ -21,6 +21,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/sync/internal.h"
+#include "daemon/sync/store_internal.h"
 #include "damage.h"
 #include "scratch.h"
 
@@ -1608,6 +1609,60 @@ TEST_F(sync, standby_with_a_full_store_is_not_in_sync)
 	EXPECT_EQ(400, self->a.acks[SYNC_ACK_ALONE]);
 	EXPECT_FALSE(status(&self->b).synced);
 	EXPECT_EQ(0, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+/* ---- contents ---- */
+
+static bool totals_match(bed *t)
+{
+	struct sync_content_status a, b;
+
+	return sync_content(t->a.sync, SYNC_CONTENT_AGENT, &a) &&
+	       sync_content(t->b.sync, SYNC_CONTENT_AGENT, &b) &&
+	       a.comparable && b.comparable && a.records == 1 &&
+	       a.peer_records == 1 && b.peer_records == 1 &&
+	       !memcmp(a.digest, a.peer_digest, sizeof(a.digest)) &&
+	       !memcmp(b.digest, b.peer_digest, sizeof(b.digest));
+}
+
+TEST_F(sync, each_content_is_compared)
+{
+	struct sync_content_status st;
+
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 20));
+	ASSERT_EQ(0, put(self, SYNC_CONTENT_AGENT, "agent", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	ASSERT_TRUE(run(self, SOON_MS, totals_match));
+	EXPECT_TRUE(sync_content(self->a.sync, SYNC_CONTENT_CALL, &st));
+	EXPECT_EQ(20, st.records);
+	EXPECT_EQ(20, st.peer_records);
+	EXPECT_FALSE(sync_content(self->a.sync, SYNC_CONTENT_ROUTE, &st));
+	EXPECT_EQ(0, status(&self->a).diverged);
+}
+
+static bool a_diverged(bed *t)
+{
+	return status(&t->a).diverged;
+}
+
+/* Two contents that differ, though their sum does not. */
+TEST_F(sync, content_that_differs_is_repaired)
+{
+	struct store *store = self->b.sync->store;
+
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put_many(self, "x", 20));
+	ASSERT_EQ(0, put(self, SYNC_CONTENT_AGENT, "agent", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	ASSERT_TRUE(run(self, SOON_MS, totals_match));
+	store->live.totals[SYNC_CONTENT_AGENT].digest[0]++;
+	store->live.totals[SYNC_CONTENT_CALL].digest[0]--;
+	ASSERT_TRUE(run(self, SOON_MS, a_diverged));
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	ASSERT_TRUE(run(self, SOON_MS, totals_match));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(1, status(&self->a).diverged);
 }
 
 /* ---- dictionaries ---- */

@@ -67,6 +67,32 @@ static void print_digests(const json_t *sync)
 	line("of the peer", strcmp(own, peer) ? peer : "the same");
 }
 
+static const char *compared(const json_t *content)
+{
+	if (!json_is_true(json_object_get(content, "comparable")))
+		return "on their way";
+	return strcmp(cli_text(content, "digest"),
+		      cli_text(content, "peer_digest")) ? "they differ" :
+							  "the same";
+}
+
+/* What they are made of. */
+static void print_contents(const json_t *sync)
+{
+	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], text[256];
+	const json_t *content;
+	size_t i;
+
+	json_array_foreach(json_object_get(sync, "contents"), i, content) {
+		snprintf(text, sizeof(text), "%s: %s here, %s at the peer, %s",
+			 cli_text(content, "content"),
+			 cli_count(cli_number(content, "records"), a),
+			 cli_count(cli_number(content, "peer_records"), b),
+			 compared(content));
+		line("", text);
+	}
+}
+
 static void print_scrubs(const json_t *sync)
 {
 	long long diverged = cli_number(sync, "diverged");
@@ -119,6 +145,7 @@ static void print(const json_t *sync)
 	line("State", state_text(sync, text, sizeof(text)));
 	line("Path", path_text(sync));
 	line("Records", cli_count(cli_number(sync, "records"), text));
+	print_contents(sync);
 	print_positions(sync);
 	print_digests(sync);
 	print_scrubs(sync);

@@ -41,7 +41,9 @@
  * node     node, peer: as document_node() and document_peer() write them
  * sync     the fields of status.sync and epoch, digest, peer_digest, tx_bytes,
  *          rx_bytes, raw_bytes, encryption, dictionary, damaged, refused,
- *          refused_ms, diverged, scrubs, resyncs
+ *          refused_ms, diverged, scrubs, resyncs,
+ *          contents: [{content, records, digest, peer_records, peer_digest,
+ *          comparable}]: comparable if both are of the same position
  * monitor  after {"ok": true}: node, peer and links as they are, then events, as
  *          document_event() writes them, one per line, until the client closes
  * train    trained: id of the dictionary that was made from the records, and is used

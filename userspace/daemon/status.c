@@ -71,6 +71,43 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "events_lost", number(resyncs));
 }
 
+/* By enum sync_content; behind them the sync's own. */
+static const char *const content_names[] = {
+	"", "call", "agent", "route", "server", "application", "dictionary",
+};
+
+static json_t *content_document(u16 content,
+				const struct sync_content_status *st)
+{
+	char number_text[8];
+	const char *name = number_text;
+
+	if (content < ARRAY_SIZE(content_names))
+		name = content_names[content];
+	else
+		snprintf(number_text, sizeof(number_text), "%u", content);
+	return json_pack("{s:s, s:I, s:o, s:I, s:o, s:b}", "content", name,
+			 "records", (json_int_t)st->records,
+			 "digest", digest_text(st->digest),
+			 "peer_records", (json_int_t)st->peer_records,
+			 "peer_digest", digest_text(st->peer_digest),
+			 "comparable", st->comparable);
+}
+
+static json_t *contents_document(struct sync *sync)
+{
+	struct sync_content_status st;
+	json_t *contents = json_array();
+	u16 content;
+
+	for (content = 1; content <= SYNC_CONTENT_LAST; content++) {
+		if (sync_content(sync, content, &st))
+			json_array_append_new(contents,
+					      content_document(content, &st));
+	}
+	return contents;
+}
+
 json_t *status_sync(struct pair *p, bool full)
 {
 	struct sync_status s;
@@ -89,6 +126,8 @@ json_t *status_sync(struct pair *p, bool full)
 		      "transfer_rate", (json_int_t)s.transfer_rate);
 	if (o && full)
 		add_sync_details(o, &s, p->resyncs);
+	if (o && full)
+		json_object_set_new(o, "contents", contents_document(p->sync));
 	return o;
 }
 

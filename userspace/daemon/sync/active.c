@@ -206,6 +206,19 @@ static void take_ack(struct sync *s, struct connection *c,
 	settle(s);
 }
 
+static void take_totals(struct sync *s, struct connection *c,
+			const struct packet *p)
+{
+	int content = totals_take(s, c, p);
+
+	/* A whole that is the same, of parts that are not, cannot be. */
+	if (content <= 0 || !s->active.confirmed)
+		return;
+	log_error("sync: the standby's records of content %d differ", content);
+	diverge(s);
+	pump(s);
+}
+
 /*
  * It lacks more writes than there are records: a standby that was restarted empty need
  * not hear how they came about. But one that may believe to be synced, since it has
@@ -268,6 +281,10 @@ static void on_packet(struct connection *c, const struct packet *p)
 	    p->head.content == PACKET_PARTIAL) {
 		if (packet_read_partial(p, &s->active.partial))
 			connection_refuse(c, "malformed place in a snapshot");
+		return;
+	}
+	if (c->phase == CONNECTION_LIVE && p->head.content == PACKET_TOTALS) {
+		take_totals(s, c, p);
 		return;
 	}
 	if (p->head.content != PACKET_ACK || packet_read_report(p, &report)) {

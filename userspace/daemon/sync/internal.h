@@ -10,6 +10,7 @@
  *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
  *              puts what arrives into the store
  *   vocabulary.c   the dictionary that packets are compressed with
+ *   totals.c   which contents differ
  *   scrub.c    on both sides: are the records still what was written?
  */
 #ifndef CTIHA_SYNC_INTERNAL_H
@@ -22,6 +23,7 @@
 #include "daemon/sync/scrub.h"
 #include "daemon/sync/store.h"
 #include "daemon/sync/sync.h"
+#include "daemon/sync/totals.h"
 #include "daemon/sync/vocabulary.h"
 
 /* Above the application's: the sync's own records. */
@@ -178,7 +180,7 @@ struct active {
  * @pace: of the records received
  * @open: a transaction is open; @open_received: on the received generation
  * @dictionary_came: in the open transaction
- * @ack_due: say where we are when the input is used up
+ * @ack_due: say where we are when the input is used up; @totals_due: and what of
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
  * @diverged: own records are not what they should be; until all are received
  *            anew the digest in our acks is one that cannot be right
@@ -198,6 +200,7 @@ struct standby {
 	bool open_received;
 	bool dictionary_came;
 	bool ack_due;
+	bool totals_due;
 	bool synced;
 	bool diverged;
 	u64 synced_until_ns;
@@ -222,6 +225,7 @@ struct sync {
 	u64 differed_ns;	/* when the stores, or a record, last did */
 	struct scrub scrub;
 	struct vocabulary vocabulary;
+	struct packet_totals peer_totals;
 	struct sync_status told;
 	struct writes writes;
 	struct backlog backlog;

@@ -3,6 +3,8 @@
  * Sync packets: their bytes on the wire and their meaning (b2).
  * Documentation/sync.rst describes every byte.
  *
+ * packet.c has the packet, packet_payload.c what is in it by content.
+ *
  *   head  magic, version, content id, who, epoch, sequence, lengths
  *   payload, compressed with zstd unless that would not make it shorter
  *   tail  check code over head and payload, end mark
@@ -43,6 +45,7 @@ enum packet_content {
 	PACKET_ACK = 0x8006,		/* standby: state I have committed */
 	PACKET_PARTIAL = 0x8007,	/* standby: so far came a broken transfer */
 	PACKET_SNAPSHOT_RESUME = 0x8008,	/* its rest follows */
+	PACKET_TOTALS = 0x8009,		/* either: state of each content */
 };
 
 enum packet_flag {
@@ -157,6 +160,7 @@ enum packet_welcome {
 enum packet_feature {
 	PACKET_CAN_RESUME = 1 << 0,	/* PACKET_PARTIAL, PACKET_SNAPSHOT_RESUME */
 	PACKET_CAN_DICTIONARY = 1 << 1,	/* PACKET_DICTIONARY */
+	PACKET_CAN_TOTALS = 1 << 2,	/* PACKET_TOTALS */
 };
 
 struct packet_hello {
@@ -224,6 +228,40 @@ void packet_write_partial(u8 raw[PACKET_PARTIAL_LEN],
 			  const struct packet_partial *partial);
 int packet_read_partial(const struct packet *packet,
 			struct packet_partial *partial);
+
+/* ---- payload of PACKET_TOTALS ---- */
+
+#define PACKET_TOTALS_LEN	24
+#define PACKET_TOTAL_LEN	32
+#define PACKET_TOTALS_MAX	\
+	(PACKET_TOTALS_LEN + STORE_CONTENT_MAX * PACKET_TOTAL_LEN)
+
+/* Number and digest of the records of one content id. */
+struct packet_total {
+	u16 content;
+	u64 records;
+	u64 digest[2];
+};
+
+/**
+ * struct packet_totals - what a state is made of
+ * @epoch, @position: of the state
+ * @of: @count of them, ascending by content; of those that have records
+ */
+struct packet_totals {
+	u64 epoch;
+	u64 position;
+	u32 count;
+	struct packet_total of[STORE_CONTENT_MAX];
+};
+
+/* Return: bytes of the payload. */
+size_t packet_write_totals(u8 raw[PACKET_TOTALS_MAX],
+			   const struct packet_totals *totals);
+
+/* Return: 0 or -EPROTO; @totals may be changed then. */
+int packet_read_totals(const struct packet *packet,
+		       struct packet_totals *totals);
 
 /* ---- payload of records: a count, then records one after another ---- */
 

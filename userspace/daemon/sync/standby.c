@@ -134,6 +134,22 @@ static void go_live(struct sync *s, struct connection *c, u64 epoch,
 		 (unsigned long long)store_state(s->store)->position);
 }
 
+/* Behind a keepalive: ours go behind the acknowledgement. */
+static void take_totals(struct sync *s, struct connection *c,
+			const struct packet *p)
+{
+	int content = 0;
+
+	if (!apply_commit(s))
+		content = totals_take(s, c, p);
+	if (content > 0 && !s->standby.diverged) {
+		log_error("sync: own records of content %d differ from the active's",
+			  content);
+		standby_diverged(s);
+	}
+	s->standby.totals_due = true;
+}
+
 static void take_live(struct sync *s, struct connection *c,
 		      const struct packet *p)
 {
@@ -141,6 +157,10 @@ static void take_live(struct sync *s, struct connection *c,
 
 	if (p->head.content < PACKET_CONTROL) {
 		apply_records(s, c, p);
+		return;
+	}
+	if (p->head.content == PACKET_TOTALS) {
+		take_totals(s, c, p);
 		return;
 	}
 	if (packet_read_report(p, &report)) {
@@ -223,6 +243,9 @@ static void on_idle(struct connection *c)
 		apply_fail(s, c, rc);
 	else if (s->standby.ack_due)
 		send_ack(s);
+	if (s->standby.live && s->standby.totals_due)
+		totals_send(s, s->standby.live);
+	s->standby.totals_due = false;
 	sync_changed(s);
 }
 

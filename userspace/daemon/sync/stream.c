@@ -48,6 +48,8 @@ void stream_keepalive(struct sync *s)
 		synced = stream_all_sent(s) ? PACKET_SYNCED : PACKET_AS_BEFORE;
 	a->keepalive_ns = clock_now_ns();
 	stream_report(s, a->connection, PACKET_KEEPALIVE, &a->sent, synced);
+	if (synced == PACKET_SYNCED)
+		totals_send(s, a->connection);
 }
 
 /* What the standby hears is two keepalives old: well within its belief. */

@@ -29,6 +29,7 @@ enum sync_content {
 	SYNC_CONTENT_SERVER = 4,	/* IVR/RMS server state */
 	SYNC_CONTENT_APPLICATION = 5,	/* application's own */
 	SYNC_CONTENT_MAX = 5,
+	SYNC_CONTENT_LAST = 255,	/* that a later version may use */
 };
 
 /* The two paths: crossover is preferred (b4). */
@@ -221,6 +222,22 @@ void sync_flush(struct sync *sync, void (*done)(void *arg, bool flushed),
  */
 const char *sync_train(struct sync *sync,
 		       void (*done)(void *arg, const char *error), void *arg);
+
+/**
+ * struct sync_content_status - the records of one content id
+ * @comparable: the peer's are of the same position: they must be the same
+ */
+struct sync_content_status {
+	u64 records;
+	u64 digest[2];
+	u64 peer_records;
+	u64 peer_digest[2];
+	bool comparable;
+};
+
+/* Fills in @status; false if neither side has any. @content: any id. */
+bool sync_content(struct sync *sync, u16 content,
+		  struct sync_content_status *status);
 
 /**
  * sync_totals() - number and digest of the records of one content id
