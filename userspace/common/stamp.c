@@ -2,6 +2,8 @@
 /* STAMP packets: wire format and check codes. See stamp.h. */
 #include "common/stamp.h"
 
+#include "common/wire.h"
+
 #define NTP_UNIX_EPOCH_S	2208988800ULL	/* 1970 in seconds since 1900 */
 #define ERROR_ESTIMATE		0x1F01	/* clock not known to be set: 0.5 s */
 #define TLV_UNRECOGNIZED	0x80	/* U flag: set by senders */
@@ -109,9 +111,6 @@ struct wire_witness {
 	struct wire_tlv hmac_tlv;
 	u8 mac[CTIHA_MAC_LEN];
 } __packed;
-
-#define CHECK_OFFSET(wire, field, offset) \
-	static_assert(offsetof(struct wire, field) == (offset), #wire "." #field)
 
 CHECK_OFFSET(wire_plain_request, time_ntp, 4);
 CHECK_OFFSET(wire_plain_request, error, 12);

@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include "common/mac.h"
+#include "common/wire.h"
 #include "daemon/sync/dictionary.h"
 
 #define ZSTD_LEVEL	1
@@ -30,9 +31,6 @@ struct wire_tail {
 	u8 mac[CTIHA_MAC_LEN];
 	__be32 end;
 } __packed;
-
-#define CHECK_OFFSET(type, field, offset) \
-	static_assert(offsetof(struct type, field) == (offset))
 
 CHECK_OFFSET(wire_head, magic, 0);
 CHECK_OFFSET(wire_head, version, 4);
@@ -98,11 +96,12 @@ u32 packet_codec_dictionary(const struct packet_codec *c)
 
 int packet_codec_learn(struct packet_codec *c, const void *bytes, size_t len)
 {
+	u32 id = len ? dictionary_id(bytes, len) : 0;
 	struct dictionary *d = NULL;
 
-	if (len && !dictionary_id(bytes, len))
+	if (len && !id)
 		return -EINVAL;
-	if ((len ? dictionary_id(bytes, len) : 0) == packet_codec_dictionary(c))
+	if (id == packet_codec_dictionary(c))
 		return 0;
 	if (len)
 		d = dictionary_new(bytes, len, ZSTD_LEVEL);

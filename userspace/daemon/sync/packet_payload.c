@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is in sync packets, by content. See packet.h and Documentation/sync.rst. */
+#include "common/wire.h"
 #include "daemon/sync/packet.h"
 
 /* All fields big-endian. */
@@ -58,9 +59,6 @@ struct wire_total {
 	__be64 records;
 	__be64 digest[2];
 } __packed;
-
-#define CHECK_OFFSET(type, field, offset) \
-	static_assert(offsetof(struct type, field) == (offset))
 
 CHECK_OFFSET(wire_hello, welcome, 16);
 CHECK_OFFSET(wire_hello, features, 20);
