@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the benchmarks in virtual time have in common: the guest, and the table."""
+"""What the benchmarks in virtual time have in common: the guest."""
 
 import os
 import subprocess
@@ -44,11 +44,3 @@ def console(version, initrd, words, cables=2, shift=3, limit=3600):
     if guest.returncode:
         raise vmlib.VmError(f"the guest with {version} failed:\n" +
                             "".join(lines[-TAIL:]))
-
-
-def print_table(rows, columns):
-    print("|", " | ".join(columns), "|")
-    print("|", " | ".join("---" for _ in columns), "|")
-    for row in rows:
-        cells = ["-" if row[name] is None else str(row[name]) for name in columns]
-        print("|", " | ".join(cells), "|")

@@ -23,6 +23,7 @@ import time
 sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
 import bed  # noqa: E402  (below what must come first)
 from bed import BUILD, vmlib  # noqa: E402
+import table  # noqa: E402
 
 GUEST = os.path.join(bed.HERE, "detect")
 SYSTEMS = ("ctiha-module", "ctiha-packet", "ctiha-packet-rt",
@@ -275,7 +276,7 @@ def main():
                  for load in loads]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
-    bed.print_table(rows, COLUMNS)
+    table.show(rows, COLUMNS)
     return 0 if all(one["cuts"] for one in rows) else 1
 
 

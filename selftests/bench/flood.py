@@ -18,6 +18,7 @@ import time
 
 sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
 import bed  # noqa: E402  (below what must come first)
+import table  # noqa: E402
 
 KINDS = ["unclaimed", "version", "key", "stranger", "insider"]
 PLAIN = "unclaimed"     # what the others are compared with
@@ -82,8 +83,8 @@ def main():
     rows = [finish(row, idle, plain) for row in rows]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
-    bed.print_table(rows, ("kind", "frames_per_s", "cpu_percent", "frame_ns",
-                           "module_percent", *COUNTERS))
+    table.show(rows, ("kind", "frames_per_s", "cpu_percent", "frame_ns",
+                      "module_percent", *COUNTERS))
     return 0 if all(row["sent"] for row in rows if row["kind"] != "none") else 1
 
 

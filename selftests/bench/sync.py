@@ -24,8 +24,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 sys.dont_write_bytecode = True  # leave no __pycache__ in the tree
 sys.path.insert(0, os.path.join(TOP, "selftests", "bench", "sync"))
-import bed  # noqa: E402  (found by the line above)
+import namespaces  # noqa: E402  (found by the line above)
 import pairs  # noqa: E402
+import table  # noqa: E402
 
 SYSTEMS = ("ctiha", "ctiha-insecure", "redis")
 RIVAL = "redis"
@@ -100,24 +101,24 @@ def cpu_s(pair):
 
 def measured(pair, driver, *words):
     """The driver's result, with what it cost the servers."""
-    cpu, wire = cpu_s(pair), bed.wire_bytes()
+    cpu, wire = cpu_s(pair), namespaces.wire_bytes()
     result = driver.run(*words)
     return {**result, "servers_cpu_s": cpu_s(pair) - cpu,
-            "wire_bytes": bed.wire_bytes() - wire}
+            "wire_bytes": namespaces.wire_bytes() - wire}
 
 
 def idle_wire(seconds):
-    before = bed.wire_bytes()
+    before = namespaces.wire_bytes()
     time.sleep(seconds)
-    return (bed.wire_bytes() - before) / seconds
+    return (namespaces.wire_bytes() - before) / seconds
 
 
 def on_the_wire(pair, driver, seconds):
     """Bytes for an update, at RATE and at full speed, with frames as they travel."""
-    bed.offload(False)
+    namespaces.offload(False)
     paced = measured(pair, driver, "paced", RATE, seconds)
     busy = measured(pair, driver, "closed", seconds)
-    bed.offload(True)
+    namespaces.offload(True)
     return [run["wire_bytes"] / run["updates"] for run in (paced, busy)]
 
 
@@ -129,7 +130,7 @@ def transfer(pair, driver):
     driver.begin("stop")
     driver.result()
     driver.result()
-    bed.wait_until("both have the same", lambda: len(set(pair.contents())) == 1)
+    namespaces.wait_until("both have the same", lambda: len(set(pair.contents())) == 1)
     return times
 
 
@@ -206,13 +207,6 @@ def text_of(value):
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def print_table(rows, columns):
-    print("|", " | ".join(columns), "|")
-    print("|", " | ".join("---" for _ in columns), "|")
-    for row in rows:
-        print("|", " | ".join(text_of(row[name]) for name in columns), "|")
-
-
 def print_ratios(rows):
     """What the aims are about: this system's figure divided by Redis's."""
     names = ("updates_per_s", "updates_per_cpu_s", "wire_bytes_per_update",
@@ -223,7 +217,7 @@ def print_ratios(rows):
               for row in rows if row["system"] != RIVAL and row["calls"] in rivals]
     if ratios:
         print(f"\nDivided by what {RIVAL} has:\n")
-        print_table(ratios, ("system", "calls", *names))
+        table.show(ratios, ("system", "calls", *names), text_of)
 
 
 def run_all(args, store, peers):
@@ -250,7 +244,7 @@ def main():
                           stdout=subprocess.PIPE, text=True)
     peers = done.stdout.strip().partition("=")[2]
     say(f"beside Redis {pairs.RedisPair('', peers).version()}")
-    bed.make_network()
+    namespaces.make_network()
     store = tempfile.mkdtemp(prefix="bench-sync-store-")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12g", "store", store], check=True)
     try:
@@ -262,9 +256,9 @@ def main():
             if (system, calls) in rows]
     with open(args.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
-    print_table(rows, COLUMNS)
+    table.show(rows, COLUMNS, text_of)
     print()
-    print_table(rows, ("system", "calls", *MORE))
+    table.show(rows, ("system", "calls", *MORE), text_of)
     print_ratios(rows)
     return 0 if len(rows) == len(args.calls) * len(args.system) else 1
 

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import subprocess
 
-from bed import CROSSOVER, LAN, OTHER, Process, wait_until
+from namespaces import CROSSOVER, LAN, OTHER, Process, wait_until
 
 NODE = {"a": 0, "b": 1}
 # Relaxed: a busy host is no dead peer, and this is not about heartbeats.
