@@ -138,16 +138,21 @@ static void go_live(struct sync *s, struct connection *c, u64 epoch,
 static void take_totals(struct sync *s, struct connection *c,
 			const struct packet *p)
 {
-	int content = 0;
+	int content, rc = apply_commit(s);
 
-	if (!apply_commit(s))
-		content = totals_take(s, c, p);
-	if (content > 0 && !s->standby.diverged) {
-		log_error("sync: own records of content %d differ from the active's",
-			  content);
-		standby_diverged(s);
+	if (rc) {
+		apply_fail(s, c, rc);
+		return;
 	}
+	content = totals_take(s, c, p);
+	if (content < 0)
+		return;
 	s->standby.totals_due = true;
+	if (!content || s->standby.diverged)
+		return;
+	log_error("sync: own records of content %d differ from the active's",
+		  content);
+	standby_diverged(s);
 }
 
 static void take_live(struct sync *s, struct connection *c,
