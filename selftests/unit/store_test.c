@@ -550,11 +550,13 @@ TEST_F(store, check_finds_the_damaged_record)
 		calls++;
 	EXPECT_EQ(-EBADMSG, rc);
 	EXPECT_EQ(2, calls);
-	EXPECT_EQ(7, place.len);
-	EXPECT_EQ(0, memcmp("\0\1key 7", place.key, 7));
+	EXPECT_EQ(1, place.content);
+	EXPECT_EQ(5, place.key_len);
+	EXPECT_EQ(0, memcmp("key 7", place.key, 5));
 	/* It goes on behind it, and begins anew. */
 	EXPECT_EQ(-ENOENT, store_check(self->store, &place, three));
-	EXPECT_EQ(0, place.len);
+	EXPECT_EQ(0, place.content);
+	EXPECT_EQ(0, place.key_len);
 }
 
 TEST_F(store, check_of_a_few_large_records_stops_early)
@@ -573,7 +575,7 @@ TEST_F(store, check_of_a_few_large_records_stops_early)
 	ASSERT_EQ(0, store_put(self->store, &r));
 	ASSERT_EQ(0, commit(self->store));
 	ASSERT_EQ(0, store_check(self->store, &place, limit));
-	EXPECT_EQ('b', place.key[2]);
+	EXPECT_EQ('b', place.key[0]);
 	EXPECT_EQ(-ENOENT, store_check(self->store, &place, limit));
 }
 

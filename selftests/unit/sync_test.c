@@ -533,17 +533,17 @@ TEST_F(sync, own_writes_are_read_before_they_are_acknowledged)
 TEST_F(sync, contents_of_later_versions_are_kept)
 {
 	const struct store_record future = { 77, "k", 1, "future", 6 };
-	u64 records, digest[2];
+	struct sync_content_status content;
 	struct store_state st;
 
 	ASSERT_EQ(0, store_begin(self->a.sync->store));
 	ASSERT_EQ(0, store_put(self->a.sync->store, &future));
 	ASSERT_EQ(0, store_commit(self->a.sync->store));
 	ASSERT_TRUE(join(self));
-	sync_totals(self->b.sync, 77, &records, digest);
-	EXPECT_EQ(1, records);
+	ASSERT_TRUE(sync_content(self->b.sync, 77, &content));
+	EXPECT_EQ(1, content.records);
 	st = *store_state(self->b.sync->store);
-	EXPECT_EQ(st.digest[0], digest[0]);
+	EXPECT_EQ(st.digest[0], content.digest[0]);
 }
 
 static bool a_is_done(bed *t)

@@ -14,13 +14,18 @@
 /* How long it is an alarm that the stores differed. */
 #define RECORDS_NS	(600000 * CTIHA_NS_PER_MS)
 
-static u64 own_position(struct pair *p)
+static struct sync_status status_of_sync(struct pair *p)
 {
 	struct sync_status status;
 
 	sync_status(p->sync, &status);
-	return status.epoch << POSITION_BITS |
-	       (status.position & ((1ULL << POSITION_BITS) - 1));
+	return status;
+}
+
+static u64 position(const struct sync_status *status)
+{
+	return status->epoch << POSITION_BITS |
+	       (status->position & ((1ULL << POSITION_BITS) - 1));
 }
 
 bool pair_link_up(const struct pair *p, enum ctiha_link_kind kind)
@@ -297,27 +302,16 @@ static u64 lasts_ns(bool so, u64 *since_ns, u64 now)
 	return so ? now - *since_ns : 0;
 }
 
-/* Followed an active one, and does not hold all that it has promised. */
-static bool lacks_calls(struct pair *p)
-{
-	struct sync_status status;
-
-	sync_status(p->sync, &status);
-	return p->follow_epoch && !status.synced;
-}
-
 /* A repair takes less than a second: the alarm must outlast it to be seen. */
-static bool records_differed(struct pair *p, u64 now)
+static bool records_differed(const struct sync_status *status, u64 now)
 {
-	struct sync_status status;
-
-	sync_status(p->sync, &status);
-	return status.differed_ns && now - status.differed_ns < RECORDS_NS;
+	return status->differed_ns && now - status->differed_ns < RECORDS_NS;
 }
 
 static struct judge_view look(struct pair *p)
 {
 	bool peer_acts = p->peer.heard && p->peer.role == CTIHA_ROLE_ACTIVE;
+	struct sync_status sync = status_of_sync(p);
 	u64 now = clock_now_ns();
 	struct judge_view view = {
 		.node = p->config->node,
@@ -328,15 +322,16 @@ static struct judge_view look(struct pair *p)
 		.l2 = pair_link_up(p, CTIHA_LINK_LAN),
 		.l3 = witness_up(p->witness),
 		.settle_ns = p->config->settle_ns,
-		.behind = lacks_calls(p),
+		/* Followed an active one, and lacks some that it has promised. */
+		.behind = p->follow_epoch && !sync.synced,
 		.state_wait_ns = p->config->state_wait_ns,
 		.able = p->application && !p->ending,
 		.left = p->memory.left,
 		.switch_lost = p->config->switch_nic.device[0] &&
 			       !(p->node.report & CTIHA_REPORT_CARRIER_SWITCH),
-		.records_differed = records_differed(p, now),
+		.records_differed = records_differed(&sync, now),
 		.order = p->order,
-		.position = own_position(p),
+		.position = position(&sync),
 		.peer = {
 			.heard = p->peer.heard,
 			.left = p->peer.left,
@@ -435,10 +430,9 @@ void pair_ask_judge(int fd, short what, void *arg)
 
 static u32 report_bits(struct pair *p)
 {
-	struct sync_status sync;
+	struct sync_status sync = status_of_sync(p);
 	u32 bits = 0;
 
-	sync_status(p->sync, &sync);
 	if (p->application)
 		bits |= CTIHA_REPORT_APPLICATION;
 	if (p->verdict.eligible && !p->ending)
@@ -454,7 +448,8 @@ static u32 report_bits(struct pair *p)
 
 static void send_report(struct pair *p, u32 bits)
 {
-	int err = p->backend->report(p->heartbeat, bits, own_position(p));
+	struct sync_status sync = status_of_sync(p);
+	int err = p->backend->report(p->heartbeat, bits, position(&sync));
 
 	p->reported = bits;
 	if (err)

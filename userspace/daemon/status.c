@@ -71,9 +71,13 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "events_lost", number(resyncs));
 }
 
-/* By enum sync_content; behind them the sync's own. */
 static const char *const content_names[] = {
-	"", "call", "agent", "route", "server", "application", "dictionary",
+	[SYNC_CONTENT_CALL] = "call",
+	[SYNC_CONTENT_AGENT] = "agent",
+	[SYNC_CONTENT_ROUTE] = "route",
+	[SYNC_CONTENT_SERVER] = "server",
+	[SYNC_CONTENT_APPLICATION] = "application",
+	[SYNC_CONTENT_DICTIONARY] = "dictionary",
 };
 
 static json_t *content_document(u16 content,

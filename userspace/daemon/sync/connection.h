@@ -148,8 +148,9 @@ bool connection_congested(const struct connection *c);
 /* End it as if it had broken: @lost is called. */
 void connection_lose(struct connection *c, const char *why);
 
-/* The other side broke the protocol: count it, say so, be lost. The same reason
- * again is told only now and then.
+/**
+ * connection_refuse() - the other side broke the protocol: count it, be lost
+ * @why: logged, but not again and again
  */
 void connection_refuse(struct connection *c, const char *why);
 

@@ -26,9 +26,6 @@
 #include "daemon/sync/totals.h"
 #include "daemon/sync/vocabulary.h"
 
-/* Above the application's: the sync's own records. */
-#define SYNC_CONTENT_DICTIONARY	(SYNC_CONTENT_MAX + 1)
-
 #define SYNC_PATHS		2
 #define SYNC_TICK_NS		(50 * CTIHA_NS_PER_MS)
 #define SYNC_LATE_NS		(500 * CTIHA_NS_PER_MS)

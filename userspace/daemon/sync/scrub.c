@@ -6,6 +6,8 @@
 #include "common/log.h"
 #include "daemon/sync/internal.h"
 
+#define NAME_LEN	(SYNC_KEY_MAX + sizeof(" of content 65535"))
+
 /* In a tick of 50 ms: 36,000 calls take a second, a million half a minute. */
 static const struct store_check_limit a_tick = {
 	.records = 2000,
@@ -13,15 +15,14 @@ static const struct store_check_limit a_tick = {
 };
 
 /* Names the record for people; its key need not be text. */
-static void name(const struct store_place *place, char text[80])
+static void name(const struct store_place *place, char text[NAME_LEN])
 {
-	size_t i, len = 0;
+	size_t i;
 
-	for (i = 2; i < place->len && len < 64; i++)
-		text[len++] = place->key[i] > ' ' && place->key[i] < 0x7f ?
-				      (char)place->key[i] : '.';
-	snprintf(text + len, 80 - len, " of content %u",
-		 (unsigned int)(place->key[0] << 8 | place->key[1]));
+	for (i = 0; i < place->key_len; i++)
+		text[i] = place->key[i] > ' ' && place->key[i] < 0x7f ?
+				  (char)place->key[i] : '.';
+	snprintf(text + i, NAME_LEN - i, " of content %u", place->content);
 }
 
 /* Its bytes as they are now, as if they had always been so. */
@@ -29,9 +30,9 @@ static int take_as_it_is(struct sync *s, const struct store_place *place)
 {
 	u8 value[SYNC_VALUE_MAX];
 	struct store_record r = {
-		.content = (u16)(place->key[0] << 8 | place->key[1]),
-		.key = place->key + 2,
-		.key_len = place->len - 2U,
+		.content = place->content,
+		.key = place->key,
+		.key_len = place->key_len,
 		.value = value,
 	};
 	int rc = store_get(s->store, r.content, r.key, r.key_len, value,
@@ -73,9 +74,8 @@ static void repair_active(struct sync *s, const struct store_place *place)
 
 static void found(struct sync *s)
 {
-	char text[80];
+	char text[NAME_LEN];
 
-	s->scrub.found++;
 	s->differed_ns = clock_now_ns();
 	name(&s->scrub.place, text);
 	log_error("sync: record %s is not what was written: check this server's memory",
@@ -94,7 +94,6 @@ void scrub_tick(struct sync *s)
 		found(s);
 	} else if (rc) {
 		s->scrub.passes++;
-		s->scrub.found = 0;
-		s->scrub.place.len = 0;
+		s->scrub.place = (struct store_place){ 0 };
 	}
 }

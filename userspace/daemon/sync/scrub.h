@@ -19,12 +19,10 @@ struct sync;
 /**
  * struct scrub - how far it is
  * @place: the record looked at last
- * @found: damaged records in this pass
  * @passes: over all records, completed
  */
 struct scrub {
 	struct store_place place;
-	u64 found;
 	u64 passes;
 };
 

@@ -19,7 +19,9 @@
 
 #include <ctiha/base.h>
 
-#define STORE_CONTENT_MAX	255	/* content ids 1 to this are kept */
+#include "daemon/sync/sync.h"
+
+#define STORE_CONTENT_MAX	SYNC_CONTENT_LAST
 
 struct store;
 struct store_reader;
@@ -139,16 +141,15 @@ int store_walk(struct store *store, u16 content, const void *after,
 			     const void *value, size_t value_len),
 	       void *arg);
 
-#define STORE_PLACE_MAX	66	/* content id and key */
-
 /**
  * struct store_place - a record in the order of content id and key
- * @key: content id, big-endian, then the application's key
- * @len: of @key; 0: in front of the first record
+ * @content: 0: in front of the first record
+ * @key: @key_len bytes
  */
 struct store_place {
-	u8 len;
-	u8 key[STORE_PLACE_MAX];
+	u16 content;
+	u8 key_len;
+	u8 key[SYNC_KEY_MAX];
 };
 
 /* How much to check at once; at least one record. */

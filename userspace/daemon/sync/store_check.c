@@ -5,40 +5,32 @@
  */
 #include "daemon/sync/store_internal.h"
 
-static_assert(STORE_KEY_MAX == STORE_PLACE_MAX);
-
-/* The first record behind @place. */
-static int find(MDB_cursor *cursor, const struct store_place *place,
-		MDB_val *key, MDB_val *stored)
-{
-	MDB_val start = { place->len, (void *)place->key };
-	int rc;
-
-	if (!place->len)
-		return mdb_cursor_get(cursor, key, stored, MDB_FIRST);
-	*key = start;
-	rc = mdb_cursor_get(cursor, key, stored, MDB_SET_RANGE);
-	if (!rc && key->mv_size == start.mv_size &&
-	    !memcmp(key->mv_data, start.mv_data, start.mv_size))
-		rc = mdb_cursor_get(cursor, key, stored, MDB_NEXT);
-	return rc;
-}
-
+/* As much of it as there is, should it be damaged: behind it, it goes on. */
 static void remember(struct store_place *place, const MDB_val *key)
 {
-	place->len = key->mv_size < STORE_PLACE_MAX ? (u8)key->mv_size :
-						      STORE_PLACE_MAX;
-	memcpy(place->key, key->mv_data, place->len);
+	u8 bytes[STORE_KEY_MAX] = { 0 };
+	size_t len = key->mv_size < sizeof(bytes) ? key->mv_size :
+						    sizeof(bytes);
+	const MDB_val whole = { sizeof(bytes), bytes };
+
+	memcpy(bytes, key->mv_data, len);
+	place->content = store_key_content(&whole);
+	place->key_len = len > STORE_CONTENT_LEN ?
+				 (u8)(len - STORE_CONTENT_LEN) : 0;
+	memcpy(place->key, bytes + STORE_CONTENT_LEN, place->key_len);
 }
 
 /* Return: 0: goes on, MDB_NOTFOUND: that was the last, MDB_CORRUPTED, others. */
 static int check_from(MDB_cursor *cursor, struct store_place *place,
 		      struct store_check_limit limit)
 {
+	u8 buffer[STORE_KEY_MAX];
+	const MDB_val start = store_key(buffer, place->content, place->key,
+					place->key_len);
 	struct share share;
 	MDB_val key, stored;
 	size_t bytes = 0;
-	int rc = find(cursor, place, &key, &stored);
+	int rc = store_cursor_behind(cursor, &start, &key, &stored);
 
 	while (!rc) {
 		remember(place, &key);
@@ -68,6 +60,6 @@ int store_check(struct store *s, struct store_place *place,
 	}
 	mdb_txn_reset(s->reader);
 	if (rc == MDB_NOTFOUND)
-		place->len = 0;
+		*place = (struct store_place){ 0 };
 	return rc == MDB_CORRUPTED ? -EBADMSG : store_errno(rc);
 }

@@ -192,6 +192,18 @@ int generation_load(struct store *s, MDB_txn *txn);
  */
 int generation_save(struct store *s, u32 which);
 
+/* store_read.c */
+
+/**
+ * store_cursor_behind() - go to the first record behind a key
+ * @start: as store_key() makes it; need not be there itself
+ * @key, @stored: set to the record
+ *
+ * Return: 0 or LMDB's code; MDB_NOTFOUND if it would be the last.
+ */
+int store_cursor_behind(MDB_cursor *cursor, const MDB_val *start, MDB_val *key,
+			MDB_val *stored);
+
 /* store_value.c */
 
 /**

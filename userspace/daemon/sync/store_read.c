@@ -63,18 +63,26 @@ struct visitor {
 	void *arg;
 };
 
-static int visit_from(MDB_cursor *cursor, u16 content, MDB_val *start,
-		      const struct visitor *to)
+int store_cursor_behind(MDB_cursor *cursor, const MDB_val *start, MDB_val *key,
+			MDB_val *stored)
 {
-	MDB_val key = *start, stored, value;
-	int visited = 0;
 	int rc;
 
-	rc = mdb_cursor_get(cursor, &key, &stored, MDB_SET_RANGE);
-	/* The key to begin behind may or may not be there itself. */
-	if (!rc && key.mv_size == start->mv_size &&
-	    !memcmp(key.mv_data, start->mv_data, key.mv_size))
-		rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT);
+	*key = *start;
+	rc = mdb_cursor_get(cursor, key, stored, MDB_SET_RANGE);
+	if (!rc && key->mv_size == start->mv_size &&
+	    !memcmp(key->mv_data, start->mv_data, key->mv_size))
+		rc = mdb_cursor_get(cursor, key, stored, MDB_NEXT);
+	return rc;
+}
+
+static int visit_from(MDB_cursor *cursor, u16 content, const MDB_val *start,
+		      const struct visitor *to)
+{
+	MDB_val key, stored, value;
+	int visited = 0;
+	int rc = store_cursor_behind(cursor, start, &key, &stored);
+
 	while (!rc && store_key_content(&key) == content) {
 		rc = value_of(&stored, &value);
 		if (rc)

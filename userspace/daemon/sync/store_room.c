@@ -83,4 +83,3 @@ int store_room_claim(struct store *s, size_t value_len)
 	s->room.claimed += PAGES_A_RECORD + value_len / s->room.page_size + 1;
 	return ensure(s);
 }
-

@@ -131,11 +131,6 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->resyncs = s->resyncs;
 }
 
-void sync_totals(struct sync *s, u16 content, u64 *records, u64 digest[2])
-{
-	store_totals(s->store, content, records, digest);
-}
-
 /* Each write goes from identical to behind and back: that is no news. */
 static enum sync_state coarse(enum sync_state state)
 {
@@ -279,6 +274,7 @@ static int open_parts(struct sync *s, char *error, size_t error_size)
 	s->shared.codec = packet_codec_new();
 	if (!s->shared.codec || write_init(s))
 		return -1;
+	vocabulary_open(s);
 	vocabulary_load(s);
 	s->tick = event_new(s->shared.base, -1, EV_PERSIST, on_tick, s);
 	if (!s->tick || event_add(s->tick, &interval))

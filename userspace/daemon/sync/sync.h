@@ -28,7 +28,8 @@ enum sync_content {
 	SYNC_CONTENT_ROUTE = 3,
 	SYNC_CONTENT_SERVER = 4,	/* IVR/RMS server state */
 	SYNC_CONTENT_APPLICATION = 5,	/* application's own */
-	SYNC_CONTENT_MAX = 5,
+	SYNC_CONTENT_MAX = 5,		/* of those for applications */
+	SYNC_CONTENT_DICTIONARY = 6,	/* the sync's own: vocabulary.h */
 	SYNC_CONTENT_LAST = 255,	/* that a later version may use */
 };
 
@@ -235,15 +236,14 @@ struct sync_content_status {
 	bool comparable;
 };
 
-/* Fills in @status; false if neither side has any. @content: any id. */
+/**
+ * sync_content() - the records of one content id, here and at the peer
+ * @content: any id, also ones this version does not know
+ *
+ * Return: false if neither side has any.
+ */
 bool sync_content(struct sync *sync, u16 content,
 		  struct sync_content_status *status);
-
-/**
- * sync_totals() - number and digest of the records of one content id
- * @content: any id, also ones this version does not know
- */
-void sync_totals(struct sync *sync, u16 content, u64 *records, u64 digest[2]);
 
 void sync_status(struct sync *sync, struct sync_status *status);
 

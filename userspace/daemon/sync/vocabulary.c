@@ -38,26 +38,34 @@ bool vocabulary_shared(const struct sync *s, const struct connection *c)
 
 /* ---- from the package ---- */
 
-void vocabulary_begin(struct sync *s)
+void vocabulary_open(struct sync *s)
 {
-	u8 bytes[SYNC_VALUE_MAX];
-	size_t len;
+	struct vocabulary *v = &s->vocabulary;
 	FILE *f;
 
-	if (packet_codec_dictionary(s->shared.codec) || !s->spec.dictionary[0])
+	if (!s->spec.dictionary[0])
 		return;
 	f = fopen(s->spec.dictionary, "re");
 	if (!f) {
 		log_info("sync: no dictionary: %s: %m", s->spec.dictionary);
 		return;
 	}
-	len = fread(bytes, 1, sizeof(bytes), f);
+	v->first_len = fread(v->first, 1, sizeof(v->first), f);
 	fclose(f);
-	if (dictionary_id(bytes, len))
-		write_own(s, SYNC_CONTENT_DICTIONARY, KEY, KEY_LEN, bytes, len);
-	else
-		log_warning("sync: %s is no zstd dictionary: not used",
-			    s->spec.dictionary);
+	if (dictionary_id(v->first, v->first_len))
+		return;
+	log_warning("sync: %s is no zstd dictionary: not used",
+		    s->spec.dictionary);
+	v->first_len = 0;
+}
+
+void vocabulary_begin(struct sync *s)
+{
+	struct vocabulary *v = &s->vocabulary;
+
+	if (v->first_len && !packet_codec_dictionary(s->shared.codec))
+		write_own(s, SYNC_CONTENT_DICTIONARY, KEY, KEY_LEN, v->first,
+			  v->first_len);
 }
 
 /* ---- from the records ---- */

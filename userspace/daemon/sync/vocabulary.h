@@ -10,19 +10,21 @@
 #ifndef CTIHA_VOCABULARY_H
 #define CTIHA_VOCABULARY_H
 
-#include <ctiha/base.h>
+#include "daemon/sync/sync.h"
 
 struct connection;
-struct sync;
 struct trainer;
 
 /**
  * struct vocabulary
+ * @first: the package's, @first_len bytes; 0: there is none
  * @position: the store's when it was last looked whether it holds the dictionary
  * @trainer: at work; NULL: none
  * @trained, @arg: who is told
  */
 struct vocabulary {
+	u8 first[SYNC_VALUE_MAX];
+	size_t first_len;
 	u64 position;
 	struct trainer *trainer;
 	void (*trained)(void *arg, const char *error);
@@ -31,6 +33,9 @@ struct vocabulary {
 
 /* The store may hold another dictionary than before: learn it. */
 void vocabulary_load(struct sync *s);
+
+/* At the start: read the one of the package. A takeover must not wait for a disk. */
+void vocabulary_open(struct sync *s);
 
 /* Active: without any, begin with the one of the package. */
 void vocabulary_begin(struct sync *s);

@@ -146,7 +146,7 @@ int write_own(struct sync *s, u16 content, const void *key, size_t key_len,
 {
 	const struct write write = { .own = true };
 
-	s->writes.own |= content == SYNC_CONTENT_DICTIONARY;
+	s->writes.own = true;
 	return take(s, content, key, key_len, value, value_len, &write);
 }
 
