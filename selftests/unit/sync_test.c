@@ -1723,16 +1723,14 @@ static bool same_dictionary(bed *t)
 	return id && id == status(&t->b).dictionary && identical(t);
 }
 
-/* Bytes that one more call takes, with what goes before and behind it. */
+/* Bytes that one more call takes on its way. */
 static u64 cost(bed *t, int call)
 {
-	u64 before;
+	u64 before = status(&t->a).packed_bytes;
 
-	run(t, 3 * PATIENCE_MS / 10, identical);
-	before = status(&t->a).tx_bytes;
 	if (put_calls(t, call, 1) || !run(t, SOON_MS, a_is_done))
 		return 0;
-	return status(&t->a).tx_bytes - before;
+	return status(&t->a).packed_bytes - before;
 }
 
 static bool train(bed *t)

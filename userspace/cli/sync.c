@@ -106,13 +106,16 @@ static void print_scrubs(const json_t *sync)
 static void print_traffic(const json_t *sync)
 {
 	long long raw = cli_number(sync, "raw_bytes");
-	long long tx = cli_number(sync, "tx_bytes");
-	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], c[CLI_WORD_LEN], text[256];
+	long long packed = cli_number(sync, "packed_bytes");
+	char a[CLI_WORD_LEN], b[CLI_WORD_LEN], text[256];
 
-	snprintf(text, sizeof(text), "%s sent (records: %s before compression), %s received",
-		 cli_bytes(tx, a), cli_bytes(raw, b),
-		 cli_bytes(cli_number(sync, "rx_bytes"), c));
+	snprintf(text, sizeof(text), "%s sent, %s received",
+		 cli_bytes(cli_number(sync, "tx_bytes"), a),
+		 cli_bytes(cli_number(sync, "rx_bytes"), b));
 	line("Traffic", text);
+	snprintf(text, sizeof(text), "records: %s, %s before compression",
+		 cli_bytes(packed, a), cli_bytes(raw, b));
+	line("", text);
 	if (cli_number(sync, "dictionary")) {
 		snprintf(text, sizeof(text), "%08llx",
 			 (unsigned long long)cli_number(sync, "dictionary"));

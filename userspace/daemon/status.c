@@ -55,6 +55,7 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "tx_bytes", number(s->tx_bytes));
 	json_object_set_new(o, "rx_bytes", number(s->rx_bytes));
 	json_object_set_new(o, "raw_bytes", number(s->raw_bytes));
+	json_object_set_new(o, "packed_bytes", number(s->packed_bytes));
 	json_object_set_new(o, "dictionary", number(s->dictionary));
 	json_object_set_new(o, "encryption",
 			    json_string(s->insecure ? "none" : "tls1.3"));

@@ -313,7 +313,10 @@ void connection_send(struct connection *c, u16 content, u8 flags,
 	if (c->closed)
 		return;
 	sealed = packet_seal(c->shared->codec, &c->key, &head, raw, &size);
-	c->shared->raw_bytes += len;
+	if (content < PACKET_CONTROL) {
+		c->shared->raw_bytes += len;
+		c->shared->packed_bytes += head.payload_len;
+	}
 	why = transport_write(&c->transport, sealed, size);
 	if (why) {
 		log_error("sync: cannot send: %s", why);

@@ -30,7 +30,7 @@ struct connection;
  * struct connection_shared - what connections have in common
  * @epoch: carried in each head
  * @features: enum packet_feature, said in each hello
- * @raw_bytes: of the payloads sent, before compression
+ * @raw_bytes: of the records sent, before compression; @packed_bytes: after it
  * @damaged: packets and sessions refused
  * @why: of the last refusal that was told to the operator, at @why_ns
  */
@@ -43,6 +43,7 @@ struct connection_shared {
 	u64 epoch;
 	u32 features;
 	u64 raw_bytes;
+	u64 packed_bytes;
 	u64 damaged;
 	char why[CONNECTION_WHY_LEN];
 	u64 why_ns;

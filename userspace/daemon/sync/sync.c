@@ -120,6 +120,7 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->tx_bytes = s->shared.transport.tx_bytes;
 	st->rx_bytes = s->shared.transport.rx_bytes;
 	st->raw_bytes = s->shared.raw_bytes;
+	st->packed_bytes = s->shared.packed_bytes;
 	st->dictionary = packet_codec_dictionary(s->shared.codec);
 	st->insecure = s->shared.transport.insecure;
 	st->damaged = s->shared.damaged;

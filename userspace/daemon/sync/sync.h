@@ -96,7 +96,8 @@ struct sync_status {
 	u64 peer_digest[2];
 	u64 tx_bytes;
 	u64 rx_bytes;
-	u64 raw_bytes;		/* before compression, sent */
+	u64 raw_bytes;		/* of records sent, before compression */
+	u64 packed_bytes;	/* after it */
 	u32 dictionary;		/* id of the one in use; 0: none */
 	bool insecure;		/* configured without TLS */
 	u64 damaged;		/* packets discarded, connections refused */
