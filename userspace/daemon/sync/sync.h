@@ -218,7 +218,7 @@ void sync_flush(struct sync *sync, void (*done)(void *arg, bool flushed),
  * @done: told when it is in the store, or what went wrong and what to do; not
  *        called after sync_close()
  *
- * Takes seconds, in a thread of the lowest priority. Active server only.
+ * Takes seconds, in a thread of low priority. Active server only.
  *
  * Return: NULL: @done follows; or what is wrong and what to do.
  */

@@ -3,17 +3,23 @@
 #include "daemon/sync/trainer.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 #include <zdict.h>
 
 #define LEVEL	3
+
+/*
+ * Behind the event loop, but not behind everything: at SCHED_IDLE it would hardly
+ * run on a busy server, and closing waits for it.
+ */
+#define NICENESS	10
 
 /**
  * struct trainer
@@ -39,13 +45,12 @@ struct trainer {
 
 static void *train(void *arg)
 {
-	const struct sched_param lowest = { 0 };
 	struct trainer *t = arg;
 	ZDICT_params_t params = { .compressionLevel = LEVEL };
 	u64 one = 1;
 
-	/* If it is not allowed: training is short. */
-	(void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &lowest);
+	/* Linux: of this thread alone. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
 	t->result = ZDICT_trainFromBuffer(t->dictionary, sizeof(t->dictionary),
 					  t->samples, t->sizes, t->count);
 	if (!ZDICT_isError(t->result))
