@@ -48,8 +48,11 @@ struct lane {
 	u64 passed;
 	u64 flip_at;		/* flip a bit of the byte at this offset */
 	u64 hold_at;		/* withhold everything from this offset on */
+	unsigned int delay_ms;	/* all that passes */
 	struct evbuffer *record;
 };
+
+STAILQ_HEAD(late_list, late);
 
 struct proxy {
 	struct event_base *base;
@@ -64,6 +67,8 @@ struct proxy {
 	bool frozen;		/* hide from one end that the other has closed */
 	bool b_closed;
 	unsigned int connections;
+	struct ev_token_bucket_cfg *slow;	/* limit of what B is sent */
+	struct late_list late;	/* of one lane */
 };
 
 FIXTURE(sync)
@@ -133,6 +138,48 @@ static void proxy_cut(struct proxy *p)
 	}
 }
 
+/* What is delayed; timers of one moment may come in any order, bytes may not. */
+struct late {
+	STAILQ_ENTRY(late) entry;
+	struct proxy *proxy;
+	struct lane *lane;
+	unsigned int connection;
+	struct evbuffer *bytes;
+};
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct late_list *queue = arg;
+	struct late *late = STAILQ_FIRST(queue);
+
+	(void)fd;
+	(void)what;
+	STAILQ_REMOVE_HEAD(queue, entry);
+	if (late->proxy->ends[0] &&
+	    late->connection == late->proxy->connections)
+		bufferevent_write_buffer(late->lane->to, late->bytes);
+	evbuffer_free(late->bytes);
+	free(late);
+}
+
+static void delay(struct proxy *p, struct lane *l, struct evbuffer *input)
+{
+	const struct timeval after = {
+		.tv_usec = (suseconds_t)l->delay_ms * 1000,
+	};
+	struct late *late = malloc(sizeof(*late));
+
+	*late = (struct late){
+		.proxy = p,
+		.lane = l,
+		.connection = p->connections,
+		.bytes = evbuffer_new(),
+	};
+	evbuffer_add_buffer(late->bytes, input);
+	STAILQ_INSERT_TAIL(&p->late, late, entry);
+	event_base_once(p->base, -1, EV_TIMEOUT, on_late, &p->late, &after);
+}
+
 static void forward(struct lane *l, struct evbuffer *input)
 {
 	size_t len = evbuffer_get_length(input);
@@ -154,7 +201,10 @@ static void on_proxy_read(struct bufferevent *from, void *arg)
 	struct proxy *p = arg;
 	struct lane *l = &p->lanes[from == p->ends[0] ? 0 : 1];
 
-	forward(l, bufferevent_get_input(from));
+	if (l->delay_ms)
+		delay(p, l, bufferevent_get_input(from));
+	else
+		forward(l, bufferevent_get_input(from));
 	while (p->flip_every && l->flip_at < l->passed)
 		l->flip_at += p->flip_every;
 }
@@ -214,6 +264,7 @@ static bool proxy_open(struct proxy *p, struct event_base *base, u16 port,
 	struct sockaddr_in at = address("127.1.0.2", port);
 
 	p->base = base;
+	STAILQ_INIT(&p->late);
 	p->upstream = address("127.1.0.2", upstream_port);
 	p->from = address("127.1.0.1", 0);
 	p->listener = evconnlistener_new_bind(base, on_proxy_accept, p,
@@ -322,6 +373,10 @@ FIXTURE_TEARDOWN(sync)
 	sync_close(self->a.sync);
 	sync_close(self->b.sync);
 	proxy_cut(&self->proxy);
+	while (!STAILQ_EMPTY(&self->proxy.late))
+		event_base_loop(self->base, EVLOOP_ONCE);
+	if (self->proxy.slow)
+		ev_token_bucket_cfg_free(self->proxy.slow);
 	if (self->proxy.lanes[0].record)
 		evbuffer_free(self->proxy.lanes[0].record);
 	evconnlistener_free(self->proxy.listener);
@@ -1609,6 +1664,118 @@ TEST_F(sync, standby_with_a_full_store_is_not_in_sync)
 	EXPECT_EQ(400, self->a.acks[SYNC_ACK_ALONE]);
 	EXPECT_FALSE(status(&self->b).synced);
 	EXPECT_EQ(0, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+/* ---- a slow standby ---- */
+
+#define SLOW_BYTES	60000	/* a second */
+#define LOAD_RECORD	512
+#define LOAD_TURNS	4000	/* at most */
+
+/* Small buffers: what is under way is bounded by the rate, not by them. */
+static void slow_down(struct proxy *p)
+{
+	int small = 8192;
+
+	p->slow = ev_token_bucket_cfg_new(SLOW_BYTES / 50, SLOW_BYTES / 50,
+					  EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX,
+					  &(struct timeval){ .tv_usec = 20000 });
+	setsockopt(bufferevent_getfd(p->ends[0]), SOL_SOCKET, SO_RCVBUF, &small,
+		   sizeof(small));
+	bufferevent_set_rate_limit(p->ends[0], p->slow);
+}
+
+static void speed_up(struct proxy *p)
+{
+	if (p->ends[0])
+		bufferevent_set_rate_limit(p->ends[0], NULL);
+}
+
+/* Several times what the slow line carries; does not compress. */
+static int load_one(bed *t)
+{
+	u8 value[LOAD_RECORD];
+	int rc;
+
+	evutil_secure_rng_get_bytes(value, sizeof(value));
+	rc = sync_write(t->a.sync, SYNC_CONTENT_CALL, value, 8, value,
+			sizeof(value), t->cookie + 1);
+	if (!rc)
+		t->cookie++;
+	return rc;
+}
+
+/* Until writes no longer wait. Return: of sync_write(). */
+static int load_until_alone(bed *t)
+{
+	int i, rc = 0;
+
+	for (i = 0; !rc && i < LOAD_TURNS && !t->a.acks[SYNC_ACK_ALONE]; i++) {
+		rc = load_one(t);
+		run(t, 1, NULL);
+	}
+	return rc;
+}
+
+TEST_F(sync, slow_standby_does_not_hold_up_writes)
+{
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	self->b.unsynced_ns = 0;
+	ASSERT_EQ(0, load_until_alone(self));
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ALONE]);
+	/* It answers all the time. */
+	EXPECT_EQ(1, self->proxy.connections);
+	EXPECT_LT(self->b.unsynced_ns, self->a.first_alone_ns);
+	EXPECT_NE(0, self->b.unsynced_ns);
+	EXPECT_FALSE(status(&self->a).synced);
+	EXPECT_EQ(SYNC_SLOW, status(&self->a).state);
+	/* It goes on, and is waited for again when it can follow. */
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(1, self->proxy.connections);
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_TRUE(self->a.in_order);
+}
+
+/* Its answers come, too late to wait for, and early enough to believe on. */
+TEST_F(sync, late_standby_does_not_believe_that_it_is_waited_for)
+{
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	self->proxy.lanes[0].delay_ms = PATIENCE_MS * 35 / 100;
+	self->b.unsynced_ns = 0;
+	ASSERT_EQ(0, load_until_alone(self));
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(1, self->proxy.connections);
+	EXPECT_NE(0, self->b.unsynced_ns);
+	EXPECT_LT(self->b.unsynced_ns, self->a.first_alone_ns);
+	EXPECT_FALSE(status(&self->b).synced);
+}
+
+/* Pages that a transfer has still to read cannot be written again. */
+TEST_F(sync, slow_transfer_does_not_fill_the_store)
+{
+	static char value[4000];
+	u64 i, key;
+
+	self->a.spec.map_size = 4 << 20;
+	ASSERT_TRUE(half_way(self));
+	EXPECT_NE(NULL, self->a.sync->snapshot.reader);
+	for (i = 1; i <= 2000; i++) {
+		key = i % 20;
+		ASSERT_EQ(0, sync_write(self->a.sync, 1, &key, sizeof(key),
+					value, sizeof(value), ++self->cookie));
+		write_commit(self->a.sync);
+	}
+	EXPECT_EQ(2000, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(NULL, self->a.sync->snapshot.reader);
+	EXPECT_EQ(SYNC_ALONE, status(&self->a).state);
+	/* The standby is not forgotten. */
+	self->a.sync->active.try_ns = 0;
+	ASSERT_TRUE(run(self, SOON_MS, identical));
 }
 
 /* ---- contents ---- */

@@ -15,6 +15,7 @@ static const char *follows(const json_t *sync)
 	} texts[] = {
 		{ "identical", "follows, identical" },
 		{ "behind", "follows, a few writes behind" },
+		{ "slow", "follows, too slow to keep up with the calls" },
 		{ "transfer", "is receiving all calls" },
 		{ "diverged", "differs and is receiving all calls again" },
 		{ "alone", "follows, but is not connected for the calls" },

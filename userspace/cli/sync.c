@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* ctiha sync: are both stores of call records identical? */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/cli.h"
 
@@ -17,20 +18,28 @@ static const char *state_text(const json_t *sync, char *text, size_t size)
 	} texts[] = {
 		{ "alone", "alone: no standby is connected" },
 		{ "identical", "identical: the standby has everything" },
-		{ "behind", "behind: writes are on their way" },
-		{ "diverged", "diverged: the stores differ, all is sent again" },
+		{ "diverged", "diverged (resyncing): the stores differ, all is sent again" },
 		{ "waiting", "waiting: not connected to the active server" },
 	};
 	const char *state = cli_text(sync, "state");
-	char how_far[CLI_TRANSFER_LEN];
+	char how_far[CLI_TRANSFER_LEN], behind[CLI_WORD_LEN];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(texts); i++)
 		if (!strcmp(state, texts[i].state))
 			return texts[i].text;
-	if (strcmp(state, "transfer"))
+	cli_count(llabs(cli_number(sync, "position") -
+			cli_number(sync, "peer_position")), behind);
+	if (!strcmp(state, "behind"))
+		snprintf(text, size, "%s writes behind", behind);
+	else if (!strcmp(state, "slow"))
+		snprintf(text, size, "slow: %s writes behind; writes do not wait for the standby: check its load and the link",
+			 behind);
+	else if (!strcmp(state, "transfer"))
+		snprintf(text, size, "transfer: %s",
+			 cli_transfer(sync, how_far));
+	else
 		return state;
-	snprintf(text, size, "transfer: %s", cli_transfer(sync, how_far));
 	return text;
 }
 

@@ -26,6 +26,7 @@ static const char *sync_text(enum sync_state state)
 		[SYNC_TRANSFER] = "transfer",
 		[SYNC_IDENTICAL] = "identical",
 		[SYNC_BEHIND] = "behind",
+		[SYNC_SLOW] = "slow",
 		[SYNC_DIVERGED] = "diverged",
 		[SYNC_WAITING] = "waiting",
 	};

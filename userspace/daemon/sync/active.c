@@ -15,6 +15,8 @@
  *       +-----------------------------------------------------+
  *                patience is over, or both links are down
  *
+ *   In sync -> Joining as well, if it answers, but too late to wait for.
+ *
  * WHAT AN ACKNOWLEDGEMENT IS WORTH
  *
  * Every write is committed here before anything else, so an acknowledged write
@@ -42,6 +44,12 @@
  *    and for the standby's tick. Writes wait meanwhile. A connection that comes
  *    back in time and resumes has lost nothing: the mode stays In sync.
  *
+ *  - In sync -> Joining, of a standby that is too slow: the same, except that we
+ *    tell it only of acks that came in time, with no write waiting for longer
+ *    than a part of the patience. A link or a server that is slower than the
+ *    calls must not hold them up. It is sent the writes as before, but is not
+ *    waited for again for a while.
+ *
  *  - In sync -> Alone, with both links down: the standby cannot be told. Here
  *    the judge and the arbiter decide which server goes on, and the callback
  *    may_act says whether it is still this one; without it the write is refused.
@@ -62,6 +70,13 @@
 #include "daemon/sync/stream.h"
 
 #define STUCK_NS	(10000 * CTIHA_NS_PER_MS)
+
+/* Of the patience: a write that waits longer makes an ack one that is late. */
+#define LATE_PART	4
+
+/* How long a slow standby is not waited for, in patiences: doubled each time. */
+#define SLOW_FIRST	5
+#define SLOW_MAX	160
 
 /* ---- modes ---- */
 
@@ -85,13 +100,34 @@ static void drop_connection(struct sync *s)
 		go_alone(s, "lost while it was joining");
 }
 
+/* Writes do not wait for it any more. It must not believe that they do. */
+static void join(struct sync *s)
+{
+	s->active.mode = ACTIVE_JOINING;
+	write_release_alone(s);
+	write_flushed(s, 0, false);
+}
+
 /* It is sent a snapshot: until it has that, it counts for nothing. */
 static void join_anew(struct sync *s)
 {
-	s->active.mode = ACTIVE_JOINING;
 	s->active.confirmed = false;
-	write_release_alone(s);
-	write_flushed(s, 0, false);
+	join(s);
+}
+
+/* It answers, but so late that writes cannot wait for it. */
+static void leave_behind(struct sync *s, u64 now)
+{
+	struct slowness *slow = &s->active.slow;
+
+	if (!slow->hold_ns || now - slow->since_ns > slow->hold_ns)
+		slow->hold_ns = SLOW_FIRST * s->patience_ns;
+	else if (slow->hold_ns < SLOW_MAX * s->patience_ns)
+		slow->hold_ns *= 2;
+	slow->until_ns = now + slow->hold_ns;
+	log_warning("sync: the standby is too slow: writes do not wait for it for %llu s; see Documentation/sync.rst",
+		    (unsigned long long)(slow->hold_ns / CTIHA_NS_PER_MS / 1000));
+	join(s);
 }
 
 static void begin_snapshot(struct sync *s)
@@ -119,12 +155,16 @@ static void settle(struct sync *s)
 {
 	struct active *a = &s->active;
 
+	u64 now = clock_now_ns();
+
 	if (a->mode != ACTIVE_JOINING || !a->connection || !a->confirmed ||
-	    !stream_all_sent(s))
+	    !stream_all_sent(s) || now < a->slow.until_ns)
 		return;
 	a->mode = ACTIVE_IN_SYNC;
 	a->diverged = false;
-	a->heard_ns = clock_now_ns();
+	a->heard_ns = now;
+	a->timely_ns = now;
+	a->slow.since_ns = now;
 	log_info("sync: the standby is in sync, at position %llu, over %s",
 		 (unsigned long long)a->sent.position,
 		 sync_path_name(a->connection->path));
@@ -173,6 +213,17 @@ static void set_acked(struct active *a, u64 position)
 	a->acked = position;
 }
 
+/* It may believe on, if no write has been waiting for longer than @late. */
+static void confirm(struct sync *s, const struct packet_report *r, u64 late)
+{
+	u64 now = clock_now_ns();
+
+	if (!s->active.connection || write_lag_ns(s, now) > late)
+		return;
+	s->active.timely_ns = now;
+	s->active.stamp = r->stamp;
+}
+
 static void take_ack(struct sync *s, struct connection *c,
 		     const struct packet_report *r)
 {
@@ -180,11 +231,12 @@ static void take_ack(struct sync *s, struct connection *c,
 	const struct store_state *ours;
 
 	a->heard_ns = c->heard_ns;
-	a->stamp = r->stamp;
 	a->peer = r->state;
 	/* Sent before it had received the last snapshot: says nothing yet. */
-	if (r->transfers != c->transfers)
+	if (r->transfers != c->transfers) {
+		confirm(s, r, s->patience_ns);
 		return;
+	}
 	if (r->state.position > a->sent.position ||
 	    (a->confirmed && r->state.position < a->acked)) {
 		connection_refuse(c, "acknowledges what was not sent");
@@ -203,6 +255,7 @@ static void take_ack(struct sync *s, struct connection *c,
 		write_release(s, a->acked, SYNC_ACK_STANDBY);
 		write_flushed(s, a->acked, true);
 	}
+	confirm(s, r, s->patience_ns / LATE_PART);
 	settle(s);
 }
 
@@ -244,9 +297,9 @@ static void adopt(struct sync *s, struct connection *c,
 	candidate_succeed(s);
 	a->connection = c;
 	a->heard_ns = c->heard_ns;
-	a->stamp = r->stamp;
 	a->peer = r->state;
 	c->phase = CONNECTION_LIVE;
+	confirm(s, r, s->patience_ns);
 	if (better_anew(s, &r->state) || !stream_resume(s, &r->state)) {
 		send_snapshot(s);
 		pump(s);
@@ -347,6 +400,19 @@ void active_links(struct sync *s)
 	go_alone(s, "both links are down");
 }
 
+/* While there is a snapshot no write waits: dropping the connection tells nobody. */
+bool active_make_room(struct sync *s)
+{
+	if (!s->snapshot.reader)
+		return false;
+	log_warning("sync: the store is full while all records are sent: giving that up for %llu s; make map_size larger",
+		    STUCK_NS / CTIHA_NS_PER_MS / 1000);
+	candidate_pause(s, clock_now_ns() + STUCK_NS);
+	drop_connection(s);
+	stream_expire(s, U64_MAX);
+	return true;
+}
+
 /* ---- time ---- */
 
 /*
@@ -374,8 +440,12 @@ static void check_silence(struct sync *s, u64 now)
 {
 	struct active *a = &s->active;
 	u64 silence = now - a->heard_ns;
+	bool late = now - a->timely_ns > s->patience_ns;
 
-	if (a->mode == ACTIVE_IN_SYNC && silence > s->patience_ns) {
+	if (a->mode == ACTIVE_IN_SYNC && late && a->connection &&
+	    silence <= s->patience_ns) {
+		leave_behind(s, now);
+	} else if (a->mode == ACTIVE_IN_SYNC && late) {
 		drop_connection(s);
 		go_alone(s, "it does not answer");
 	} else if (a->connection && silence > 2 * s->patience_ns) {
@@ -387,8 +457,10 @@ static void check_silence(struct sync *s, u64 now)
 void active_tick(struct sync *s, u64 now)
 {
 	/* We were stopped, not the standby: what it said is still unread. */
-	if (now - s->tick_ns > SYNC_LATE_NS)
+	if (now - s->tick_ns > SYNC_LATE_NS) {
 		s->active.heard_ns = now;
+		s->active.timely_ns = now;
+	}
 	check_progress(s, now);
 	check_silence(s, now);
 	/* An acknowledgement may have ended our office: a standby only listens. */

@@ -129,6 +129,18 @@ struct snapshot {
 };
 
 /**
+ * struct slowness - of a standby that answers, but later than writes can wait
+ * @since_ns: it was in sync since then
+ * @hold_ns: for so long it was not waited for, last time; 0: never yet
+ * @until_ns: not before then is it waited for again
+ */
+struct slowness {
+	u64 since_ns;
+	u64 hold_ns;
+	u64 until_ns;
+};
+
+/**
  * struct active - the active's side
  * @mode: enum active_mode
  * @connection: to the standby, live; NULL if none
@@ -140,8 +152,10 @@ struct snapshot {
  * @confirmed: it has said so after the last snapshot
  * @diverged: it was not as it should; until in sync again
  * @heard_ns: when it last said so
+ * @timely_ns: when it last did while no write had been waiting for long;
+ *             @stamp: its clock then
+ * @slow: how it is treated if that is long ago
  * @progress_ns: when it last had committed more than before
- * @stamp: its clock then
  * @keepalive_ns: when the last keepalive went
  * @try_ns: not before then look for another connection
  * @tries: since the last success
@@ -159,8 +173,10 @@ struct active {
 	bool diverged;
 	bool refused;
 	u64 heard_ns;
-	u64 progress_ns;
+	u64 timely_ns;
 	u64 stamp;
+	struct slowness slow;
+	u64 progress_ns;
 	u64 keepalive_ns;
 	u64 try_ns;
 	u32 tries;
@@ -276,6 +292,16 @@ void active_links(struct sync *s);
 
 /* New writes are committed. */
 void active_committed(struct sync *s);
+
+/**
+ * active_make_room() - the store is full: give up what keeps pages of it in use
+ *
+ * A transfer does: pages that it has still to read are not written again. Its
+ * standby waits for a while, the calls do not. Calls nobody back.
+ *
+ * Return: false if there was nothing to give up.
+ */
+bool active_make_room(struct sync *s);
 
 /* What the active's connections tell it; the candidate's too. */
 extern const struct connection_callbacks active_callbacks;

@@ -19,10 +19,14 @@ static void set_int(int fd, int level, int option, int value)
 	(void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+/* A keepalive waits behind all that the kernel holds and cannot send yet. */
+#define UNSENT_ENOUGH	(128 << 10)
+
 static void set_tcp(int fd)
 {
 	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, SOCKET_USER_TIMEOUT_MS);
+	set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_ENOUGH);
 }
 
 /* Without the privilege the address alone ties the socket to the path. */

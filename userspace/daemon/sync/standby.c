@@ -87,7 +87,8 @@ static void take_keepalive(struct sync *s, struct connection *c,
 		b->synced = false;
 	else if (r->synced == PACKET_SYNCED)
 		b->synced = store_state(s->store)->position ==
-			    r->state.position;
+				    r->state.position &&
+			    c->heard_ns < b->synced_until_ns;
 }
 
 static void forget_stranger(struct sync *s, const struct connection *c)

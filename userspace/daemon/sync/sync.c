@@ -32,8 +32,11 @@ static enum sync_state active_state(const struct sync *s)
 		return SYNC_DIVERGED;
 	if (a->mode == ACTIVE_ALONE)
 		return SYNC_ALONE;
-	if (a->mode == ACTIVE_JOINING)
+	if (a->mode == ACTIVE_JOINING && !a->confirmed)
 		return SYNC_TRANSFER;
+	if (a->mode == ACTIVE_JOINING)
+		return clock_now_ns() < a->slow.until_ns ? SYNC_SLOW :
+							   SYNC_BEHIND;
 	if (a->connection && store_states_equal(&a->peer, store_state(s->store)))
 		return SYNC_IDENTICAL;
 	return SYNC_BEHIND;

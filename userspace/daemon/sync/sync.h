@@ -79,7 +79,8 @@ enum sync_state {
 	SYNC_ALONE,		/* active, no standby connected */
 	SYNC_TRANSFER,		/* full snapshot is on its way */
 	SYNC_IDENTICAL,		/* all acknowledged, digests equal */
-	SYNC_BEHIND,		/* in sync, some records under way */
+	SYNC_BEHIND,		/* some records under way */
+	SYNC_SLOW,		/* so many that writes do not wait for it */
 	SYNC_DIVERGED,		/* digests differ: resync under way */
 	SYNC_WAITING,		/* standby, not connected to the active */
 };

@@ -321,6 +321,8 @@ void write_commit(struct sync *s)
 	if (!w->queued_count)
 		return;
 	rc = commit_some(s, 0, w->queued_count);
+	if (rc == -ENOSPC && active_make_room(s))
+		rc = commit_some(s, 0, w->queued_count);
 	if (rc) {
 		refused = commit_singly(s);
 		log_error("sync: %u of %u writes refused by the store: %s; make map_size larger",
