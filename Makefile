@@ -118,7 +118,7 @@ $(BUILD)/example/%: Documentation/example/%.c $(BUILD)/lib/libctiha.so
 
 # The dictionary that a new pair begins with, from records like a call centre's.
 $(BUILD)/bin/first-dictionary: $(patsubst %.c,$(OBJ)/%.o,userspace/dictionary/main.c \
-		userspace/load/record.c userspace/daemon/sync/packet_payload.c)
+		userspace/load/record.c userspace/daemon/sync/packet_records.c)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ \

@@ -537,6 +537,78 @@ TEST_F(packet, malformed_records_are_refused)
 	EXPECT_EQ(0, parse(1, 0, r, len));
 }
 
+/* Two records of different contents that stand for five writes. */
+static size_t fill_merged(u8 *raw)
+{
+	const struct store_record call = { 1, "a", 1, "value", 5 };
+	const struct store_record agent = { 2, "bb", 2, NULL, 0 };
+	u8 *to = raw + PACKET_RECORDS_LEN;
+
+	packet_write_merged(raw, 10, 2, 3);
+	packet_write_merged_record(to, PACKET_PUT, &call);
+	to += packet_merged_record_size(&call);
+	packet_write_merged_record(to, PACKET_DELETE, &agent);
+	to += packet_merged_record_size(&agent);
+	return (size_t)(to - raw);
+}
+
+TEST_F(packet, merged_records_come_back)
+{
+	struct packet p = {
+		.head = { .content = PACKET_MERGED,
+			  .raw_len = (u32)fill_merged(self->raw) },
+		.raw = self->raw,
+	};
+	struct packet_cursor cursor;
+	struct store_record r;
+	enum packet_op op;
+	u64 first;
+	u32 writes;
+
+	ASSERT_EQ(0, packet_read_records(&p, &first, &writes, &cursor));
+	EXPECT_EQ(10, first);
+	EXPECT_EQ(5, writes);
+	ASSERT_TRUE(packet_next_record(&cursor, &op, &r));
+	EXPECT_EQ(PACKET_PUT, op);
+	EXPECT_EQ(1, r.content);
+	EXPECT_EQ(0, memcmp(r.key, "a", 1));
+	EXPECT_EQ(5, r.value_len);
+	EXPECT_EQ(0, memcmp(r.value, "value", 5));
+	ASSERT_TRUE(packet_next_record(&cursor, &op, &r));
+	EXPECT_EQ(PACKET_DELETE, op);
+	EXPECT_EQ(2, r.content);
+	EXPECT_EQ(2, r.key_len);
+	EXPECT_FALSE(packet_next_record(&cursor, &op, &r));
+}
+
+TEST_F(packet, malformed_merged_records_are_refused)
+{
+	u8 *r = self->raw, *content = r + PACKET_RECORDS_LEN + 4;
+	size_t len = fill_merged(r), cut;
+
+	for (cut = 0; cut < len; cut++)
+		EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, cut));
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, len + 1));
+	/* As other kinds of packets. */
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, PACKET_SNAPSHOT, r, len));
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED + 1, 0, r, len));
+	EXPECT_EQ(-EPROTO, parse(1, 0, r, len));
+	packet_write_merged(r, 10, 2, UINT32_MAX - 1);
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, len));
+	packet_write_merged(r, 10, 2, UINT32_MAX - 2);
+	EXPECT_EQ(0, parse(PACKET_MERGED, 0, r, len));
+	packet_write_merged(r, 10, 0, 5);
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, PACKET_RECORDS_LEN));
+	packet_write_merged(r, 10, 2, 3);
+	content[1] = 0;
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, len));
+	content[0] = 1;
+	EXPECT_EQ(-EPROTO, parse(PACKET_MERGED, 0, r, len));
+	content[0] = 0;
+	content[1] = STORE_CONTENT_MAX;
+	EXPECT_EQ(0, parse(PACKET_MERGED, 0, r, len));
+}
+
 TEST_F(packet, lengths_of_a_record_are_bounded)
 {
 	static u8 big[SYNC_VALUE_MAX + 1];

@@ -1675,7 +1675,7 @@ TEST_F(sync, standby_with_a_full_store_is_not_in_sync)
 /* Small buffers: what is under way is bounded by the rate, not by them. */
 static void slow_down(struct proxy *p)
 {
-	int small = 8192;
+	const int small = 8192;
 
 	p->slow = ev_token_bucket_cfg_new(SLOW_BYTES / 50, SLOW_BYTES / 50,
 					  EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX,
@@ -1687,8 +1687,13 @@ static void slow_down(struct proxy *p)
 
 static void speed_up(struct proxy *p)
 {
-	if (p->ends[0])
-		bufferevent_set_rate_limit(p->ends[0], NULL);
+	const int large = 1 << 20;
+
+	if (!p->ends[0])
+		return;
+	bufferevent_set_rate_limit(p->ends[0], NULL);
+	setsockopt(bufferevent_getfd(p->ends[0]), SOL_SOCKET, SO_RCVBUF, &large,
+		   sizeof(large));
 }
 
 /* Several times what the slow line carries; does not compress. */
@@ -1752,6 +1757,121 @@ TEST_F(sync, late_standby_does_not_believe_that_it_is_waited_for)
 	EXPECT_NE(0, self->b.unsynced_ns);
 	EXPECT_LT(self->b.unsynced_ns, self->a.first_alone_ns);
 	EXPECT_FALSE(status(&self->b).synced);
+}
+
+/* One of a few records, over and over. */
+static int load_few(bed *t, int i, int records)
+{
+	u8 value[LOAD_RECORD];
+	u8 key = (u8)(i % records);
+	int rc;
+
+	evutil_secure_rng_get_bytes(value, sizeof(value));
+	rc = sync_write(t->a.sync, (u16)(1 + i % 2), &key, sizeof(key), value,
+			sizeof(value), t->cookie + 1);
+	if (!rc)
+		t->cookie++;
+	write_commit(t->a.sync);
+	return rc;
+}
+
+static u64 record_bytes(struct sync *s)
+{
+	return s->shared.raw_bytes;
+}
+
+/* 400 writes of four records, while the line is full, and on until all is well. */
+static bool few_records_often(bed *t)
+{
+	int i;
+
+	for (i = 0; i < 400; i++)
+		if (load_few(t, i, 4))
+			return false;
+	speed_up(&t->proxy);
+	return run(t, SOON_MS, identical);
+}
+
+/* The standby hears of a record's last value, and nothing of how it came there. */
+TEST_F(sync, what_is_replaced_before_it_is_sent_is_not_sent)
+{
+	u64 before;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	before = record_bytes(self->a.sync);
+	ASSERT_TRUE(few_records_often(self));
+	/* What went until the line was full, and each record once or twice more. */
+	EXPECT_GT(300 * LOAD_RECORD, record_bytes(self->a.sync) - before);
+	EXPECT_EQ(400, status(&self->b).position);
+	EXPECT_EQ(4, status(&self->b).records);
+	EXPECT_EQ(0, status(&self->a).resyncs + status(&self->b).damaged);
+	EXPECT_EQ(0, status(&self->a).diverged);
+	EXPECT_TRUE(self->a.in_order);
+}
+
+TEST_F(sync, earlier_version_is_sent_every_write)
+{
+	u64 before;
+
+	self->b.sync->shared.features &= ~(u32)PACKET_CAN_MERGE;
+	sync_follow(self->b.sync, 2);
+	sync_activate(self->a.sync, 2);
+	links(self, true, false);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	slow_down(&self->proxy);
+	before = record_bytes(self->a.sync);
+	ASSERT_TRUE(few_records_often(self));
+	EXPECT_LT(400 * LOAD_RECORD, record_bytes(self->a.sync) - before);
+	EXPECT_EQ(0, status(&self->a).resyncs + status(&self->b).damaged);
+}
+
+/* Contents change from write to write: one packet all the same. */
+TEST_F(sync, contents_share_a_packet)
+{
+	u64 before;
+	int i;
+
+	ASSERT_TRUE(join(self));
+	before = self->a.sync->active.connection->tx_sequence;
+	for (i = 0; i < 200; i++)
+		ASSERT_EQ(0, put(self, (u16)(1 + i % 5), "key", "v"));
+	write_commit(self->a.sync);
+	EXPECT_EQ(before + 1, self->a.sync->active.connection->tx_sequence);
+	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
+	EXPECT_EQ(200, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(5, status(&self->b).records);
+}
+
+static bool a_resyncs(bed *t)
+{
+	return status(&t->a).resyncs;
+}
+
+/* A line that never carries it all: the records, not their history. */
+TEST_F(sync, standby_far_behind_gets_the_records)
+{
+	int i;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	ASSERT_EQ(0, load_until_alone(self));
+	ASSERT_EQ(SYNC_SLOW, status(&self->a).state);
+	/* However long this takes here. */
+	self->a.sync->active.slow.until_ns = U64_MAX;
+	for (i = 0; i < 20000 && !status(&self->a).resyncs; i++) {
+		ASSERT_EQ(0, load_few(self, i, 100));
+		if (i % 100 == 0)
+			run(self, 2, NULL);
+	}
+	ASSERT_TRUE(run(self, SOON_MS, a_resyncs));
+	EXPECT_FALSE(self->a.sync->backlog.overrun);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_REFUSED]);
+	self->a.sync->active.slow.until_ns = 0;
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
 }
 
 /* Pages that a transfer has still to read cannot be written again. */

@@ -78,6 +78,9 @@
 #define SLOW_FIRST	5
 #define SLOW_MAX	160
 
+/* So many writes need not be sent by another way than as such. */
+#define FAR_BEHIND	4096
+
 /* ---- modes ---- */
 
 static void go_alone(struct sync *s, const char *why)
@@ -171,13 +174,25 @@ static void settle(struct sync *s)
 	stream_keepalive(s);
 }
 
+/* All records once are less than what a slow standby lacks of their history. */
+static bool records_are_less(const struct sync *s)
+{
+	const struct active *a = &s->active;
+	const struct store_state *ours = store_state(s->store);
+
+	return a->confirmed && clock_now_ns() < a->slow.until_ns &&
+	       ours->position - a->sent.position > ours->records + FAR_BEHIND;
+}
+
 static void pump(struct sync *s)
 {
 	struct active *a = &s->active;
 
 	while (a->connection && !connection_congested(a->connection)) {
-		if (s->backlog.overrun) {
-			log_warning("sync: the standby is too slow: backlog full");
+		if (s->backlog.overrun || records_are_less(s)) {
+			log_warning("sync: the standby is too slow: it gets the records instead of %llu writes",
+				    (unsigned long long)(store_state(s->store)->position -
+							 a->sent.position));
 			begin_snapshot(s);
 		} else if (!stream_next(s)) {
 			break;

@@ -95,10 +95,10 @@ void apply_records(struct sync *s, struct connection *c,
 	bool received = p->head.flags & PACKET_SNAPSHOT;
 	struct packet_cursor cursor;
 	u64 first;
-	u32 count;
+	u32 writes;
 	int rc;
 
-	if (packet_read_records(p, &first, &count, &cursor)) {
+	if (packet_read_records(p, &first, &writes, &cursor)) {
 		connection_refuse(c, "malformed records");
 		return;
 	}
@@ -117,7 +117,7 @@ void apply_records(struct sync *s, struct connection *c,
 	if (rc)
 		apply_fail(s, c, rc);
 	else if (!received)
-		store_set_position(s->store, p->head.epoch, first + count - 1);
+		store_set_position(s->store, p->head.epoch, first + writes - 1);
 }
 
 void apply_snapshot_begin(struct sync *s, struct connection *c,

@@ -189,12 +189,20 @@ static void on_read(struct bufferevent *bev, void *arg)
 	leave(c);
 }
 
+/* Bytes that the socket has taken; of all connections, but one has most of them. */
+static u64 passed(const struct connection *c)
+{
+	return c->shared->transport.tx_bytes -
+	       evbuffer_get_length(bufferevent_get_output(c->transport.bev));
+}
+
 static void on_write(struct bufferevent *bev, void *arg)
 {
 	struct connection *c = arg;
 
 	(void)bev;
 	enter(c);
+	flow_drained(&c->flow, clock_now_ns(), passed(c));
 	if (c->phase != CONNECTION_CONNECTING)
 		c->callbacks->drained(c);
 	leave(c);
@@ -312,8 +320,10 @@ void connection_send(struct connection *c, u16 content, u8 flags,
 
 	if (c->closed)
 		return;
+	packet_codec_level(c->shared->codec,
+			   flow_level(&c->flow, clock_now_ns()));
 	sealed = packet_seal(c->shared->codec, &c->key, &head, raw, &size);
-	if (content < PACKET_CONTROL) {
+	if (packet_has_records(content)) {
 		c->shared->raw_bytes += len;
 		c->shared->packed_bytes += head.payload_len;
 	}
@@ -322,6 +332,8 @@ void connection_send(struct connection *c, u16 content, u8 flags,
 		log_error("sync: cannot send: %s", why);
 		transport_break(&c->transport);
 	}
+	if (connection_congested(c))
+		flow_full(&c->flow, clock_now_ns(), passed(c));
 }
 
 void connection_greet(struct connection *c, u16 content, u32 welcome)
@@ -370,8 +382,13 @@ void connection_agree(struct connection *c,
 	c->session = true;
 }
 
+/* On a slow link two packets: a keepalive waits behind them. */
 bool connection_congested(const struct connection *c)
 {
+	size_t enough = 2 * flow_packet(&c->flow, clock_now_ns());
+
+	if (enough > OUTPUT_ENOUGH)
+		enough = OUTPUT_ENOUGH;
 	return evbuffer_get_length(bufferevent_get_output(c->transport.bev)) >
-	       OUTPUT_ENOUGH;
+	       enough;
 }

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "common/mac.h"
+#include "daemon/sync/flow.h"
 #include "daemon/sync/packet.h"
 #include "daemon/sync/transport.h"
 
@@ -77,6 +78,7 @@ struct connection_callbacks {
  * @slot: of the sync key that both use for the hellos
  * @path: index of the path it uses
  * @phase: enum connection_phase, set by the owner
+ * @flow: how quickly it takes what is sent
  * @since_ns: when it was made
  * @heard_ns: when the last authentic packet came
  * @nonce: of this side's hello
@@ -98,6 +100,7 @@ struct connection {
 	u8 slot;
 	u8 path;
 	u8 phase;
+	struct flow flow;
 	u64 since_ns;
 	u64 heard_ns;
 	u8 nonce[PACKET_NONCE_LEN];

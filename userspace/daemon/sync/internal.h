@@ -6,7 +6,8 @@
  *   write.c    writes: queued, committed, waiting for their acknowledgement
  *   active.c   the active's side: what an acknowledgement is worth; with
  *              candidate.c, which looks for the standby, and stream.c, which
- *              sends to it
+ *              sends to it, at a pace that flow.c finds out; with merge.c, which
+ *              leaves out what the standby need not hear of any more
  *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
  *              puts what arrives into the store
  *   vocabulary.c   the dictionary that packets are compressed with
@@ -20,6 +21,7 @@
 
 #include "daemon/sync/backlog.h"
 #include "daemon/sync/connection.h"
+#include "daemon/sync/merge.h"
 #include "daemon/sync/scrub.h"
 #include "daemon/sync/store.h"
 #include "daemon/sync/sync.h"
@@ -242,6 +244,7 @@ struct sync {
 	struct sync_status told;
 	struct writes writes;
 	struct backlog backlog;
+	struct merge merge;
 	struct snapshot snapshot;
 	STAILQ_HEAD(flush_list, flush) flushes;
 	struct active active;

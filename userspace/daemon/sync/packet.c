@@ -10,8 +10,6 @@
 #include "common/wire.h"
 #include "daemon/sync/dictionary.h"
 
-#define ZSTD_LEVEL	1
-
 /* All fields big-endian. */
 struct wire_head {
 	__be32 magic;
@@ -49,14 +47,15 @@ static_assert(sizeof(struct wire_head) == PACKET_HEAD_LEN);
 static_assert(sizeof(struct wire_tail) == PACKET_TAIL_LEN);
 
 /*
- * @sealed has room for a whole packet, @raw for what one unpacks to. @known: the
- * dictionary in use and the one before it.
+ * @sealed has room for a whole packet, @raw for what one unpacks to. @level: of
+ * compression. @known: the dictionary in use and the one before it.
  */
 struct packet_codec {
 	ZSTD_CCtx *pack;
 	ZSTD_DCtx *unpack;
 	u8 *sealed;
 	u8 *raw;
+	int level;
 	struct dictionary *known[2];
 };
 
@@ -70,6 +69,7 @@ struct packet_codec *packet_codec_new(void)
 	c->unpack = ZSTD_createDCtx();
 	c->sealed = malloc(PACKET_MAX);
 	c->raw = malloc(PACKET_RAW_MAX);
+	c->level = PACKET_LEVEL_MIN;
 	if (c->pack && c->unpack && c->sealed && c->raw)
 		return c;
 	packet_codec_free(c);
@@ -104,13 +104,18 @@ int packet_codec_learn(struct packet_codec *c, const void *bytes, size_t len)
 	if (id == packet_codec_dictionary(c))
 		return 0;
 	if (len)
-		d = dictionary_new(bytes, len, ZSTD_LEVEL);
+		d = dictionary_new(bytes, len);
 	if (len && !d)
 		return -ENOMEM;
 	dictionary_free(c->known[1]);
 	c->known[1] = c->known[0];
 	c->known[0] = d;
 	return 0;
+}
+
+void packet_codec_level(struct packet_codec *c, int level)
+{
+	c->level = level;
 }
 
 #define FLAGS	(PACKET_COMPRESSED | PACKET_SNAPSHOT | PACKET_DICTIONARY)
@@ -273,10 +278,11 @@ static size_t shrink(struct packet_codec *c, const struct packet_head *head,
 	if (head->flags & PACKET_DICTIONARY)
 		n = ZSTD_compress_usingCDict(c->pack, to, head->raw_len - 1,
 					     raw, head->raw_len,
-					     c->known[0]->pack);
+					     dictionary_pack(c->known[0],
+							     c->level));
 	else
 		n = ZSTD_compressCCtx(c->pack, to, head->raw_len - 1, raw,
-				      head->raw_len, ZSTD_LEVEL);
+				      head->raw_len, c->level);
 	return ZSTD_isError(n) ? 0 : n;
 }
 

@@ -3,7 +3,8 @@
  * Sync packets: their bytes on the wire and their meaning (b2).
  * Documentation/sync.rst describes every byte.
  *
- * packet.c has the packet, packet_payload.c what is in it by content.
+ * packet.c has the packet, packet_records.c the records in it, packet_payload.c
+ * what else is in one, by content.
  *
  *   head  magic, version, content id, who, epoch, sequence, lengths
  *   payload, compressed with zstd unless that would not make it shorter
@@ -46,7 +47,14 @@ enum packet_content {
 	PACKET_PARTIAL = 0x8007,	/* standby: so far came a broken transfer */
 	PACKET_SNAPSHOT_RESUME = 0x8008,	/* its rest follows */
 	PACKET_TOTALS = 0x8009,		/* either: state of each content */
+	PACKET_MERGED = 0x800a,		/* writes, but for those that others replace */
 };
+
+/* Are there records in a packet of this content? */
+static inline bool packet_has_records(u16 content)
+{
+	return content < PACKET_CONTROL || content == PACKET_MERGED;
+}
 
 enum packet_flag {
 	PACKET_COMPRESSED = 1 << 0,
@@ -110,6 +118,12 @@ void packet_codec_free(struct packet_codec *codec);
 int packet_codec_learn(struct packet_codec *codec, const void *bytes,
 		       size_t len);
 
+#define PACKET_LEVEL_MIN	1
+#define PACKET_LEVEL_MAX	9
+
+/* Level that packets are compressed with from now on; at first the lowest. */
+void packet_codec_level(struct packet_codec *codec, int level);
+
 /* Id of the dictionary in use, 0: none. */
 u32 packet_codec_dictionary(const struct packet_codec *codec);
 
@@ -161,6 +175,7 @@ enum packet_feature {
 	PACKET_CAN_RESUME = 1 << 0,	/* PACKET_PARTIAL, PACKET_SNAPSHOT_RESUME */
 	PACKET_CAN_DICTIONARY = 1 << 1,	/* PACKET_DICTIONARY */
 	PACKET_CAN_TOTALS = 1 << 2,	/* PACKET_TOTALS */
+	PACKET_CAN_MERGE = 1 << 3,	/* PACKET_MERGED */
 };
 
 struct packet_hello {
@@ -281,7 +296,22 @@ void packet_write_record(u8 *to, enum packet_op op, const void *key,
 /* What stands before the records: position of the first one, their number. */
 void packet_write_records(u8 raw[PACKET_RECORDS_LEN], u64 first, u32 count);
 
-/* Reads records one by one. */
+/* ---- payload of PACKET_MERGED: the same, each record with its content ---- */
+
+#define PACKET_MERGED_RECORD_LEN	6	/* PACKET_RECORD_LEN, content u16 */
+
+/* Bytes that packet_write_merged_record() needs. */
+size_t packet_merged_record_size(const struct store_record *r);
+void packet_write_merged_record(u8 *to, enum packet_op op,
+				const struct store_record *r);
+
+/* As packet_write_records(); @replaced: further writes that led here. */
+void packet_write_merged(u8 raw[PACKET_RECORDS_LEN], u64 first, u32 count,
+			 u32 replaced);
+
+/* ---- reading either ---- */
+
+/* Reads records one by one. @content: of all of them; 0: each has its own. */
 struct packet_cursor {
 	const u8 *at;
 	const u8 *end;
@@ -291,12 +321,13 @@ struct packet_cursor {
 
 /**
  * packet_read_records() - check all records, then begin to read them
- * @first: position of the first one
- * @count: their number, at least 1
+ * @packet: of records or PACKET_MERGED
+ * @first: position of the first write
+ * @writes: that led here; as many as there are records, or more if merged
  *
  * Return: 0, or -EPROTO if one of them is out of bounds.
  */
-int packet_read_records(const struct packet *packet, u64 *first, u32 *count,
+int packet_read_records(const struct packet *packet, u64 *first, u32 *writes,
 			struct packet_cursor *cursor);
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is in sync packets, by content. See packet.h and Documentation/sync.rst. */
+/* What is in sync packets but records. See packet.h and Documentation/sync.rst. */
 #include "common/wire.h"
 #include "daemon/sync/packet.h"
 
@@ -34,18 +34,6 @@ struct wire_partial {
 	u8 key[SYNC_KEY_MAX];
 } __packed;
 
-struct wire_records {
-	__be64 first;
-	__be32 count;
-	u8 reserved[4];
-} __packed;
-
-struct wire_record {
-	u8 op;
-	u8 key_len;
-	__be16 value_len;
-} __packed;
-
 struct wire_totals {
 	__be64 epoch;
 	__be64 position;
@@ -74,10 +62,6 @@ CHECK_OFFSET(wire_partial, received, 40);
 CHECK_OFFSET(wire_partial, content, 48);
 CHECK_OFFSET(wire_partial, key_len, 50);
 CHECK_OFFSET(wire_partial, key, 56);
-CHECK_OFFSET(wire_records, first, 0);
-CHECK_OFFSET(wire_records, count, 8);
-CHECK_OFFSET(wire_record, key_len, 1);
-CHECK_OFFSET(wire_record, value_len, 2);
 CHECK_OFFSET(wire_totals, position, 8);
 CHECK_OFFSET(wire_totals, count, 16);
 CHECK_OFFSET(wire_total, records, 8);
@@ -85,9 +69,6 @@ CHECK_OFFSET(wire_total, digest, 16);
 static_assert(sizeof(struct wire_hello) == PACKET_HELLO_LEN);
 static_assert(sizeof(struct wire_report) == PACKET_REPORT_LEN);
 static_assert(sizeof(struct wire_partial) == PACKET_PARTIAL_LEN);
-static_assert(sizeof(struct wire_records) == PACKET_RECORDS_LEN);
-static_assert(sizeof(struct wire_record) == PACKET_RECORD_LEN);
-static_assert(SYNC_KEY_MAX <= UINT8_MAX && SYNC_VALUE_MAX <= UINT16_MAX);
 static_assert(sizeof(struct wire_totals) == PACKET_TOTALS_LEN);
 static_assert(sizeof(struct wire_total) == PACKET_TOTAL_LEN);
 
@@ -198,102 +179,6 @@ int packet_read_partial(const struct packet *packet,
 	partial->key_len = w.key_len;
 	memcpy(partial->key, w.key, w.key_len);
 	return 0;
-}
-
-size_t packet_record_size(size_t key_len, size_t value_len)
-{
-	return PACKET_RECORD_LEN + key_len + value_len;
-}
-
-void packet_write_record(u8 *to, enum packet_op op, const void *key,
-			 size_t key_len, const void *value, size_t value_len)
-{
-	struct wire_record w = {
-		.op = (u8)op,
-		.key_len = (u8)key_len,
-		.value_len = cpu_to_be16((u16)value_len),
-	};
-
-	memcpy(to, &w, sizeof(w));
-	memcpy(to + sizeof(w), key, key_len);
-	if (value_len)
-		memcpy(to + sizeof(w) + key_len, value, value_len);
-}
-
-void packet_write_records(u8 raw[PACKET_RECORDS_LEN], u64 first, u32 count)
-{
-	struct wire_records w = {
-		.first = cpu_to_be64(first),
-		.count = cpu_to_be32(count),
-	};
-
-	memcpy(raw, &w, sizeof(w));
-}
-
-/* Reads one record if it lies wholly before the end and is in range. */
-static bool read_record(struct packet_cursor *c, enum packet_op *op,
-			struct store_record *r)
-{
-	struct wire_record w;
-	size_t size;
-
-	if ((size_t)(c->end - c->at) < sizeof(w))
-		return false;
-	memcpy(&w, c->at, sizeof(w));
-	r->content = c->content;
-	r->key_len = w.key_len;
-	r->value_len = be16_to_cpu(w.value_len);
-	size = packet_record_size(r->key_len, r->value_len);
-	if (size > (size_t)(c->end - c->at) || !r->key_len ||
-	    r->key_len > SYNC_KEY_MAX || r->value_len > SYNC_VALUE_MAX ||
-	    (w.op != PACKET_PUT && w.op != PACKET_DELETE) ||
-	    (w.op == PACKET_DELETE && r->value_len))
-		return false;
-	*op = w.op;
-	r->key = c->at + sizeof(w);
-	r->value = c->at + sizeof(w) + r->key_len;
-	c->at += size;
-	return true;
-}
-
-int packet_read_records(const struct packet *packet, u64 *first, u32 *count,
-			struct packet_cursor *cursor)
-{
-	struct packet_cursor check;
-	struct store_record record;
-	struct wire_records w;
-	enum packet_op op;
-	u32 i;
-
-	if (packet->head.raw_len < sizeof(w) || !packet->head.content ||
-	    packet->head.content > STORE_CONTENT_MAX)
-		return -EPROTO;
-	memcpy(&w, packet->raw, sizeof(w));
-	cursor->at = packet->raw + sizeof(w);
-	cursor->end = packet->raw + packet->head.raw_len;
-	cursor->content = packet->head.content;
-	cursor->left = be32_to_cpu(w.count);
-	check = *cursor;
-	for (i = 0; i < cursor->left; i++) {
-		if (!read_record(&check, &op, &record) ||
-		    (op == PACKET_DELETE &&
-		     packet->head.flags & PACKET_SNAPSHOT))
-			return -EPROTO;
-	}
-	if (!cursor->left || check.at != check.end)
-		return -EPROTO;
-	*first = be64_to_cpu(w.first);
-	*count = cursor->left;
-	return 0;
-}
-
-bool packet_next_record(struct packet_cursor *cursor, enum packet_op *op,
-			struct store_record *record)
-{
-	if (!cursor->left)
-		return false;
-	cursor->left--;
-	return read_record(cursor, op, record);
 }
 
 size_t packet_write_totals(u8 raw[PACKET_TOTALS_MAX],

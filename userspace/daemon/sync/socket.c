@@ -20,7 +20,7 @@ static void set_int(int fd, int level, int option, int value)
 }
 
 /* A keepalive waits behind all that the kernel holds and cannot send yet. */
-#define UNSENT_ENOUGH	(128 << 10)
+#define UNSENT_ENOUGH	(64 << 10)
 
 static void set_tcp(int fd)
 {

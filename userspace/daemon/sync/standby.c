@@ -161,7 +161,7 @@ static void take_live(struct sync *s, struct connection *c,
 {
 	struct packet_report report;
 
-	if (p->head.content < PACKET_CONTROL) {
+	if (packet_has_records(p->head.content)) {
 		apply_records(s, c, p);
 		return;
 	}

@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "daemon/sync/stream.h"
 
-#define CHUNK		(32U << 10)
+#define CHUNK_MAX	(32U << 10)
 
 /*
  * How long a snapshot waits for a connection to go on with, in patiences. The
@@ -154,7 +154,7 @@ static u8 dictionary_flag(const struct sync *s)
 }
 
 struct chunk {
-	u8 raw[CHUNK + PACKET_RECORDS_LEN + PACKET_RECORD_LEN + SYNC_KEY_MAX +
+	u8 raw[CHUNK_MAX + PACKET_RECORDS_LEN + PACKET_RECORD_LEN + SYNC_KEY_MAX +
 	       SYNC_VALUE_MAX];
 	size_t len;
 	u32 count;
@@ -192,13 +192,16 @@ static void send_snapshot(struct sync *s)
 	struct chunk chunk = { .len = PACKET_RECORDS_LEN };
 	struct active *a = &s->active;
 	struct store_record record;
+	size_t enough = flow_packet(&a->connection->flow, clock_now_ns());
 	int more;
 
+	if (enough > CHUNK_MAX)
+		enough = CHUNK_MAX;
 	while ((more = store_reader_next(s->snapshot.reader, &record)) > 0) {
 		if (chunk.count && record.content != chunk.content)
 			send_chunk(s, &chunk);
 		add_record(&chunk, &record);
-		if (chunk.len >= CHUNK)
+		if (chunk.len >= enough)
 			break;
 	}
 	send_chunk(s, &chunk);
@@ -225,22 +228,72 @@ bool stream_resume(struct sync *s, const struct store_state *state)
 	return true;
 }
 
-static bool send_batch(struct sync *s)
+static void send_batch(struct sync *s, const struct backlog_batch *batch)
 {
-	struct backlog_batch *batch = backlog_next(&s->backlog);
-
-	if (!batch)
-		return false;
 	connection_send(s->active.connection, batch->content, dictionary_flag(s),
 			batch->raw, batch->len);
 	s->active.sent = batch->after;
+}
+
+/* Room for one more, in a packet that holds nobody up? */
+static bool fits(const struct sync *s, const struct backlog_batch *batch,
+		 size_t enough)
+{
+	return batch && merge_len_with(&s->merge, batch) <= enough;
+}
+
+/* Takes what fits into one packet. Return: false without memory. */
+static bool send_merged(struct sync *s)
+{
+	struct connection *c = s->active.connection;
+	size_t enough = flow_packet(&c->flow, clock_now_ns());
+	const struct backlog_batch *batch = s->backlog.cursor;
+	u64 first = batch->after.position - batch->count + 1;
+	const u8 *raw;
+
+	merge_reset(&s->merge);
+	do {
+		batch = backlog_next(&s->backlog);
+		if (merge_add(&s->merge, batch))
+			return false;
+	} while (fits(s, s->backlog.cursor, enough));
+	raw = merge_write(&s->merge, first);
+	if (!raw)
+		return false;
+	connection_send(c, PACKET_MERGED, dictionary_flag(s), raw, s->merge.len);
+	s->active.sent = batch->after;
+	return true;
+}
+
+/* Do the next batch and the one behind it fit into one packet? */
+static bool worth_merging(const struct sync *s)
+{
+	const struct connection *c = s->active.connection;
+	const struct backlog_batch *first = s->backlog.cursor;
+	const struct backlog_batch *second = TAILQ_NEXT(first, entry);
+
+	return second && c->features & PACKET_CAN_MERGE &&
+	       first->len + second->len <= flow_packet(&c->flow, clock_now_ns());
+}
+
+static bool send_writes(struct sync *s)
+{
+	struct backlog_batch *first = s->backlog.cursor;
+
+	if (!first)
+		return false;
+	if (worth_merging(s) && send_merged(s))
+		return true;
+	/* Also without the memory to merge. */
+	s->backlog.cursor = first;
+	send_batch(s, backlog_next(&s->backlog));
 	return true;
 }
 
 bool stream_next(struct sync *s)
 {
 	if (!stream_sending(s))
-		return send_batch(s);
+		return send_writes(s);
 	send_snapshot(s);
 	return true;
 }

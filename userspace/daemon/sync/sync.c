@@ -316,7 +316,7 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
 	s->shared.features = PACKET_CAN_RESUME | PACKET_CAN_DICTIONARY |
-			     PACKET_CAN_TOTALS;
+			     PACKET_CAN_TOTALS | PACKET_CAN_MERGE;
 	s->shared.transport.insecure = spec->insecure;
 	sync_rekey(s, &spec->keys);
 	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));
@@ -346,6 +346,7 @@ void sync_close(struct sync *s)
 		store_close(s->store);
 	}
 	backlog_reset(&s->backlog, &nothing);
+	merge_free(&s->merge);
 	write_free(s);
 	if (s->tick)
 		event_free(s->tick);
