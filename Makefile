@@ -35,7 +35,8 @@ include selftests/selftests.mk
 
 .DEFAULT_GOAL := all
 .PHONY: all help module module-path userspace install demo bench-hog bench-context \
-	bench-detect bench-flood bench-sync check unit clean dependencies
+	bench-detect bench-flood bench-levels bench-sync check unit clean \
+	dependencies
 
 all: module userspace
 
@@ -59,6 +60,7 @@ help:
 	@echo 'make bench-context   lateness beside loads, kernel by kernel, in virtual time'
 	@echo 'make bench-detect    detection and false failovers, beside keepalived, FRR, corosync'
 	@echo 'make bench-flood     heartbeats and CPU beside 100,000 forged frames a second'
+	@echo 'make bench-levels    what compressing call records costs and saves, level by level'
 	@echo 'make bench-sync      the state sync beside Redis: speed, lag, bytes, memory'
 	@echo 'make fuzz SECONDS=60 every fuzz target in turn'
 	@echo 'make dependencies    install what the above need'
@@ -195,8 +197,20 @@ $(BUILD)/bench/sync: $(SYNC_BENCH_SOURCES:%.c=$(OBJ)/%.o) $(SHARED)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ $(SHARED) -lm
 
+bench-levels: $(BUILD)/bench/levels $(BUILD)/share/calls.dict
+	$< $(BUILD)/share/calls.dict
+
+LEVELS_SOURCES := selftests/bench/levels/main.c userspace/load/record.c \
+		  $(addprefix userspace/daemon/sync/,packet.c packet_records.c dictionary.c) \
+		  $(wildcard userspace/common/mac*.c)
+$(BUILD)/bench/levels: $(LEVELS_SOURCES:%.c=$(OBJ)/%.o)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(SAN) $(LDFLAGS) $(filter %.o,$^) -o $@ \
+		$(call pkg_libs,libzstd nettle)
+
 # Each program of the guests is one file.
-$(foreach s,$(filter-out $(SYNC_BENCH_SOURCES),$(wildcard selftests/bench/*/*.c)),\
+$(foreach s,$(filter-out $(SYNC_BENCH_SOURCES) $(LEVELS_SOURCES),$(wildcard selftests/bench/*/*.c)),\
 	$(eval $(BUILD)/bench/$(basename $(notdir $s)): $s))
 $(BUILD)/bench/%:
 	@mkdir -p $(@D)
