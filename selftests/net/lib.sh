@@ -423,6 +423,35 @@ pair_up()
 somebody_active() { active a || active b; }
 in_step_any() { follows a || follows b; }
 
+# ---- callers ----------------------------------------------------------------
+
+# callers_start CALLS RATE FIRST: callers, until callers_end
+callers_start()
+{
+	rm -f "$WORK/orders" "$WORK/result"
+	mkfifo "$WORK/orders"
+	start callers c "$BIN/ctiha-load" drive --service "$SERVICE:5077" \
+		--calls "$1" --rate "$2" --window 1024 --first "$3" \
+		--control "$WORK/orders" --json "$WORK/result"
+	exec 9> "$WORK/orders"
+	wait_until "all calls are set up" grep -q '"filled"' "$WORK/callers.log"
+}
+
+# All that they were told is true. Calls that others left behind are not theirs.
+callers_end()
+{
+	echo quit >&9
+	exec 9>&-
+	wait "${PID[callers]}" || true
+	unset "PID[callers]"
+	rm -f "$WORK/callers.log"
+	jq -c '{complete, calls_before, calls_lost, calls_wrong, calls_duplicated,
+		calls_resurrected, writes_acked_standby, writes_acked_alone,
+		longest_gap_ms}' "$WORK/result" | sed 's/^/# /'
+	jq -e '.complete and .calls_before > 0 and .calls_lost + .calls_wrong +
+		.calls_duplicated + .calls_resurrected == 0' "$WORK/result" > /dev/null
+}
+
 # ---- audit ------------------------------------------------------------------
 
 # audit [ACTIVE]: never two; exactly ACTIVE now ("none": nobody); stores equal
