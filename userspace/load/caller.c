@@ -37,22 +37,29 @@ static u64 oldest_id(const struct drive *d)
 	return oldest;
 }
 
+/* Not kept: the ledger moves its calls when it grows. */
+static struct ledger_call *call_of(struct drive *d, const struct caller_op *op)
+{
+	return ledger_call(&d->ledger, op->number);
+}
+
 static void send_op(struct drive *d, struct caller_op *op, u64 now)
 {
 	u8 record[RECORD_MAX], data[REQUEST_MAX];
+	u32 version = call_of(d, op)->sent;
 	struct request r = {
 		.op = op->op,
 		.run = d->run,
 		.id = op->id,
 		.done = oldest_id(d),
 		.call = op->number,
-		.version = op->call->sent,
+		.version = version,
 	};
 
 	if (op->op == REQUEST_PUT) {
 		r.data = record;
 		r.len = record_make(record, d->ledger.seed, op->number,
-				    op->call->sent);
+				    version);
 	}
 	op->next_ns = now + d->o.retry_ns;
 	/* Lost or refused is the same: it is sent again. */
@@ -67,7 +74,6 @@ static void start_op(struct drive *d, u8 kind, struct ledger_call *call,
 
 	TAILQ_REMOVE(&d->idle, op, entry);
 	TAILQ_INSERT_TAIL(&d->waiting, op, entry);
-	op->call = call;
 	op->number = number;
 	op->op = kind;
 	op->id = d->next_id++;
@@ -254,7 +260,7 @@ static void take_ok(struct drive *d, struct caller_op *op,
 	d->latency_sum_ns += latency;
 	if (latency > d->latency_max_ns)
 		d->latency_max_ns = latency;
-	ledger_acked(&d->ledger, op->call, r->how, now);
+	ledger_acked(&d->ledger, call_of(d, op), r->how, now);
 	finish(d, op);
 }
 
@@ -263,7 +269,7 @@ static void take(struct drive *d, const struct request *r, u64 now)
 	struct caller_op *op = find_op(d, r->id);
 
 	if (!op || r->run != d->run || r->call != op->number ||
-	    r->version != op->call->sent)
+	    r->version != call_of(d, op)->sent)
 		return;
 	switch (r->status) {
 	case REQUEST_OK:
@@ -276,7 +282,7 @@ static void take(struct drive *d, const struct request *r, u64 now)
 	case REQUEST_NO_CALL:
 		/* It was acknowledged and is gone: the audit will count it. */
 		d->no_call++;
-		op->call->sent = op->call->acked;
+		call_of(d, op)->sent = call_of(d, op)->acked;
 		tell_event("no_call", "\"call\":%llu",
 			   (unsigned long long)op->number);
 		finish(d, op);

@@ -21,7 +21,6 @@
 /* A request on its way. */
 struct caller_op {
 	TAILQ_ENTRY(caller_op) entry;
-	struct ledger_call *call;
 	u64 id;
 	u64 number;
 	u64 first_ns;

@@ -68,6 +68,8 @@ struct ledger_call *ledger_set_up(struct ledger *l, u64 *number);
 
 /* A random call among those alive, taken out of them; NULL if there is none. */
 struct ledger_call *ledger_pick(struct ledger *l, u64 random, u64 *number);
+
+/* NULL if there is none. What they return is good until the next ledger_set_up(). */
 struct ledger_call *ledger_call(struct ledger *l, u64 number);
 
 /* The request on its way was acknowledged. */
