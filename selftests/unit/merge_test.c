@@ -3,6 +3,7 @@
 #include "kselftest_harness.h"
 
 #include "daemon/sync/merge.h"
+#include "daemon/sync/patch.h"
 
 #define CONTENTS	3
 #define KEYS		400
@@ -39,26 +40,52 @@ FIXTURE_TEARDOWN(merge)
 	merge_free(&self->merge);
 }
 
+/* Return: op, and the bytes that travel, for a record that goes from @old to @new. */
+static enum packet_op change(u32 old, u32 new, bool patch, u8 *bytes, size_t *len)
+{
+	u8 before[VALUE] = "", after[VALUE] = "";
+
+	memcpy(before, &old, sizeof(old));
+	memcpy(after, &new, sizeof(new));
+	*len = 0;
+	if (!new)
+		return PACKET_DELETE;
+	if (patch) {
+		*len = patch_make(bytes, VALUE, before, VALUE, after, VALUE);
+		return PACKET_PATCH;
+	}
+	*len = VALUE;
+	memcpy(bytes, after, VALUE);
+	return PACKET_PUT;
+}
+
 /* A batch of up to five random writes of one content. */
 static struct backlog_batch *batch(FIXTURE_DATA(merge) *t)
 {
 	struct backlog_batch *b = malloc(sizeof(*b) + 4096);
-	u32 i, key, value;
+	enum packet_op op;
+	u8 bytes[VALUE];
+	u32 i, key, value, old;
+	size_t len;
+	bool patch;
 
 	b->content = (u16)(1 + rand_r(&t->seed) % CONTENTS);
 	b->count = (u32)(1 + rand_r(&t->seed) % 5);
+	b->patched = false;
 	b->len = PACKET_RECORDS_LEN;
 	packet_write_records(b->raw, t->position + 1, b->count);
 	for (i = 0; i < b->count; i++) {
-		char bytes[VALUE] = "";
-
 		key = (u32)rand_r(&t->seed) % KEYS;
 		value = rand_r(&t->seed) % 4 ? (u32)rand_r(&t->seed) | 1 : 0;
-		memcpy(bytes, &value, sizeof(value));
-		packet_write_record(b->raw + b->len,
-				    value ? PACKET_PUT : PACKET_DELETE, &key,
-				    sizeof(key), bytes, value ? VALUE : 0);
-		b->len += packet_record_size(sizeof(key), value ? VALUE : 0);
+		old = t->model.value[b->content][key];
+		patch = old && rand_r(&t->seed) % 4 == 0;
+		/* Of which the rest has to be there. */
+		if (patch)
+			value = old ^ 0x10000;
+		op = change(old, value, patch, bytes, &len);
+		packet_write_record(b->raw + b->len, op, &key, sizeof(key),
+				    bytes, len);
+		b->len += packet_record_size(sizeof(key), len);
 		t->model.value[b->content][key] = value;
 	}
 	t->position += b->count;
@@ -83,12 +110,19 @@ static u32 apply(const u8 *raw, size_t len, struct model *model, u64 *first)
 	if (packet_read_records(&packet, first, &writes, &cursor))
 		return 0;
 	while (packet_next_record(&cursor, &op, &r)) {
-		u32 value = 0;
+		u32 *value;
+		u8 after[VALUE] = "", before[VALUE] = "";
 
 		memcpy(&key, r.key, sizeof(key));
+		value = &model->value[r.content][key];
+		memcpy(before, value, sizeof(*value));
 		if (op == PACKET_PUT)
-			memcpy(&value, r.value, sizeof(value));
-		model->value[r.content][key] = value;
+			memcpy(after, r.value, VALUE);
+		else if (op == PACKET_PATCH &&
+			 patch_apply(after, VALUE, before, VALUE, r.value,
+				     r.value_len) != VALUE)
+			return 0;
+		memcpy(value, after, sizeof(*value));
 	}
 	return writes;
 }
@@ -108,9 +142,9 @@ TEST_F(merge, comes_to_the_same_as_one_after_the_other)
 		ASSERT_EQ(0, merge_add(&self->merge, b));
 		ASSERT_GE(most, self->merge.len + PACKET_RECORDS_LEN);
 	}
-	/* Each record once; there are more writes than that. */
-	EXPECT_GE(CONTENTS * KEYS, self->merge.count);
-	EXPECT_LT(4000, self->merge.replaced);
+	/* Each record once, and its patches; there are more writes than that. */
+	EXPECT_GE(2 * CONTENTS * KEYS, self->merge.count);
+	EXPECT_LT(2000, self->merge.replaced);
 	EXPECT_EQ(self->position - 500,
 		  self->merge.count + self->merge.replaced);
 	raw = merge_write(&self->merge, 501);

@@ -95,6 +95,43 @@ TEST_F(store, keeps_what_was_put)
 	EXPECT_EQ(2, store_state(self->store)->position);
 }
 
+/* What one store says has changed makes the same of another one's record. */
+TEST_F(store, a_patch_makes_the_same_state)
+{
+	struct store_record r = { 1, "call", 4, "state 2 of the call", 19 };
+	u8 bytes[16];
+	struct store_patch patch = { .to = bytes, .max = sizeof(bytes) };
+	struct store_state put_state;
+
+	ASSERT_EQ(0, put_alone(self->store, 1, "call", "state 1 of the call"));
+	ASSERT_EQ(0, store_begin(self->store));
+	ASSERT_EQ(0, store_put_patch(self->store, &r, &patch));
+	EXPECT_EQ(4, patch.len);
+	put_state = *store_state(self->store);
+	store_abort(self->store);
+	r.value = bytes;
+	r.value_len = patch.len;
+	ASSERT_EQ(0, store_begin(self->store));
+	ASSERT_EQ(0, store_patch(self->store, &r));
+	EXPECT_TRUE(store_states_equal(&put_state, store_state(self->store)));
+	ASSERT_EQ(0, commit(self->store));
+	ASSERT_NE(NULL, reopen(self));
+	/* Nothing to change, or nothing that fits. */
+	ASSERT_EQ(0, store_begin(self->store));
+	patch.len = 99;
+	r = (struct store_record){ 1, "new", 3, "value", 5 };
+	ASSERT_EQ(0, store_put_patch(self->store, &r, &patch));
+	EXPECT_EQ(0, patch.len);
+	r = (struct store_record){ 1, "none", 4, bytes, 4 };
+	EXPECT_EQ(-EBADMSG, store_patch(self->store, &r));
+	store_abort(self->store);
+	ASSERT_EQ(0, store_begin(self->store));
+	r = (struct store_record){ 1, "call", 4, "\xff\xff\x03", 3 };
+	EXPECT_EQ(-EBADMSG, store_patch(self->store, &r));
+	store_abort(self->store);
+	EXPECT_EQ(1, store_state(self->store)->records);
+}
+
 TEST_F(store, digest_does_not_depend_on_order_or_history)
 {
 	struct store_state first, empty = *store_state(self->store);

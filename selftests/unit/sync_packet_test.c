@@ -521,7 +521,7 @@ TEST_F(packet, malformed_records_are_refused)
 	EXPECT_EQ(-EPROTO, parse(1, 0, r, len));
 	packet_write_records(r, 1, 4);
 	ASSERT_EQ(PACKET_PUT, second[0]);
-	second[0] = 3;
+	second[0] = 4;
 	EXPECT_EQ(-EPROTO, parse(1, 0, r, len));
 	second[0] = PACKET_DELETE;	/* with a value */
 	EXPECT_EQ(-EPROTO, parse(1, 0, r, len));
@@ -607,6 +607,22 @@ TEST_F(packet, malformed_merged_records_are_refused)
 	content[0] = 0;
 	content[1] = STORE_CONTENT_MAX;
 	EXPECT_EQ(0, parse(PACKET_MERGED, 0, r, len));
+}
+
+/* There is nothing to change in a snapshot, and by nothing. */
+TEST_F(packet, patches_have_their_place)
+{
+	u8 *r = self->raw + PACKET_RECORDS_LEN;
+	size_t len = PACKET_RECORDS_LEN + packet_record_size(1, 1);
+
+	packet_write_records(self->raw, 1, 1);
+	packet_write_record(r, PACKET_PATCH, "k", 1, "p", 1);
+	EXPECT_EQ(0, parse(1, 0, self->raw, len));
+	EXPECT_EQ(-EPROTO, parse(1, PACKET_SNAPSHOT, self->raw, len));
+	packet_write_record(r, PACKET_PUT, "k", 1, "p", 1);
+	EXPECT_EQ(0, parse(1, PACKET_SNAPSHOT, self->raw, len));
+	packet_write_record(r, PACKET_PATCH, "k", 1, "", 0);
+	EXPECT_EQ(-EPROTO, parse(1, 0, self->raw, len - 1));
 }
 
 TEST_F(packet, lengths_of_a_record_are_bounded)

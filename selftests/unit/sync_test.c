@@ -1898,6 +1898,119 @@ TEST_F(sync, slow_transfer_does_not_fill_the_store)
 	ASSERT_TRUE(run(self, SOON_MS, identical));
 }
 
+/* ---- changes ---- */
+
+#define CHANGED		100
+#define CHANGED_LEN	400
+
+/* Records of which a few bytes change with the version. */
+static int put_version(bed *t, int version)
+{
+	char value[CHANGED_LEN + 1];
+	int rc = 0;
+	u32 key;
+
+	for (key = 0; !rc && key < CHANGED; key++) {
+		memset(value, 'a' + (int)key % 20, CHANGED_LEN);
+		snprintf(value + 100, 20, "version %d of %u", version, key);
+		value[100 + strlen(value + 100)] = ' ';
+		rc = sync_write(t->a.sync, 1, &key, sizeof(key), value,
+				CHANGED_LEN, t->cookie + 1);
+		if (!rc)
+			t->cookie++;
+	}
+	return rc;
+}
+
+/* Of another version than they were, at the standby too. Return: bytes it took. */
+static u64 change_all(bed *t, int version)
+{
+	u64 before = record_bytes(t->a.sync);
+
+	if (put_version(t, version) || !run(t, SOON_MS, a_is_done) ||
+	    !run(t, SOON_MS, identical))
+		return U64_MAX;
+	return record_bytes(t->a.sync) - before;
+}
+
+static bool holds_version(struct side *side, u32 key, int version)
+{
+	char value[CHANGED_LEN], is[20];
+
+	snprintf(is, sizeof(is), "version %d of %u ", version, key);
+	return sync_read(side->sync, 1, &key, sizeof(key), value,
+			 sizeof(value)) == CHANGED_LEN &&
+	       !memcmp(value + 100, is, strlen(is)) &&
+	       value[0] == 'a' + (int)key % 20 &&
+	       value[CHANGED_LEN - 1] == value[0];
+}
+
+TEST_F(sync, of_a_change_only_what_is_new_travels)
+{
+	ASSERT_TRUE(join(self));
+	EXPECT_LT(CHANGED * CHANGED_LEN, change_all(self, 1));
+	EXPECT_GT(CHANGED * 40, change_all(self, 2));
+	EXPECT_GT(CHANGED * 40, change_all(self, 12345));
+	EXPECT_TRUE(holds_version(&self->b, 0, 12345));
+	EXPECT_TRUE(holds_version(&self->b, 99, 12345));
+	EXPECT_EQ(0, status(&self->a).resyncs + status(&self->a).diverged);
+}
+
+TEST_F(sync, earlier_version_is_sent_whole_records)
+{
+	self->b.sync->shared.features &= ~(u32)PACKET_CAN_PATCH;
+	ASSERT_TRUE(join(self));
+	EXPECT_LT(CHANGED * CHANGED_LEN, change_all(self, 1));
+	EXPECT_LT(CHANGED * CHANGED_LEN, change_all(self, 2));
+	EXPECT_EQ(0, status(&self->b).damaged);
+}
+
+/* The standby is replaced by an earlier version, which cannot go on with patches. */
+TEST_F(sync, earlier_version_begins_anew_behind_patches)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_NE(U64_MAX, change_all(self, 1));
+	ASSERT_NE(U64_MAX, change_all(self, 2));
+	ASSERT_TRUE(reopen(self, &self->b));
+	self->b.sync->shared.features &= ~(u32)PACKET_CAN_PATCH;
+	sync_follow(self->b.sync, 2);
+	sync_links(self->b.sync, true, true);
+	ASSERT_NE(U64_MAX, change_all(self, 3));
+	EXPECT_TRUE(holds_version(&self->b, 7, 3));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(0, status(&self->b).damaged + status(&self->b).diverged);
+	/* Those before it do not matter any more: it may believe, and is resumed. */
+	proxy_cut(&self->proxy);
+	ASSERT_NE(U64_MAX, change_all(self, 4));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+}
+
+/* Behind everybody's back: the digest, which is counted along, does not know. */
+static bool lose_record(struct store *store, u32 key)
+{
+	u8 bytes[STORE_KEY_MAX];
+	MDB_val at = store_key(bytes, 1, &key, sizeof(key));
+	MDB_txn *txn;
+
+	return !mdb_txn_begin(store->env, NULL, 0, &txn) &&
+	       !mdb_del(txn, store->records[store->current], &at, NULL) &&
+	       !mdb_txn_commit(txn);
+}
+
+TEST_F(sync, change_of_a_record_that_is_not_there_is_repaired)
+{
+	ASSERT_TRUE(join(self));
+	ASSERT_NE(U64_MAX, change_all(self, 1));
+	ASSERT_TRUE(lose_record(self->b.sync->store, 7));
+	ASSERT_EQ(0, put_version(self, 2));
+	ASSERT_TRUE(run(self, SOON_MS, a_resyncs));
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds_version(&self->b, 7, 2));
+	EXPECT_EQ(1, status(&self->b).diverged);
+	EXPECT_EQ(1, status(&self->b).damaged);
+	EXPECT_TRUE(self->a.in_order);
+}
+
 /* ---- contents ---- */
 
 static bool totals_match(bed *t)

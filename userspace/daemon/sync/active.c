@@ -157,7 +157,6 @@ static void send_snapshot(struct sync *s)
 static void settle(struct sync *s)
 {
 	struct active *a = &s->active;
-
 	u64 now = clock_now_ns();
 
 	if (a->mode != ACTIVE_JOINING || !a->connection || !a->confirmed ||
@@ -207,6 +206,13 @@ void active_committed(struct sync *s)
 	if (s->active.mode != ACTIVE_IN_SYNC)
 		write_release_alone(s);
 	pump(s);
+}
+
+bool active_takes_patches(const struct sync *s)
+{
+	const struct connection *c = s->active.connection;
+
+	return c && c->features & PACKET_CAN_PATCH;
 }
 
 /* ---- hearing ---- */

@@ -63,6 +63,20 @@ static int open_transaction(struct sync *s, bool received)
  * c3: each content's restorer. All contents this version knows, and those that
  * a later one may add, are restored by keeping them as they are.
  */
+static int restore_one(struct store *store, enum packet_op op,
+		       const struct store_record *r)
+{
+	switch (op) {
+	case PACKET_PUT:
+		return store_put(store, r);
+	case PACKET_DELETE:
+		return store_delete(store, r);
+	case PACKET_PATCH:
+		return store_patch(store, r);
+	}
+	return -EBADMSG;
+}
+
 static int restore(struct sync *s, struct packet_cursor *cursor)
 {
 	struct store_record record;
@@ -70,8 +84,7 @@ static int restore(struct sync *s, struct packet_cursor *cursor)
 	int rc = 0;
 
 	while (!rc && packet_next_record(cursor, &op, &record)) {
-		rc = op == PACKET_PUT ? store_put(s->store, &record) :
-					store_delete(s->store, &record);
+		rc = restore_one(s->store, op, &record);
 		if (record.content == SYNC_CONTENT_DICTIONARY)
 			s->standby.dictionary_came = true;
 	}
@@ -87,6 +100,16 @@ void apply_fail(struct sync *s, struct connection *c, int rc)
 	log_error("sync: records cannot be stored: %s; make map_size larger",
 		  strerror(-rc));
 	connection_lose(c, "own store failed");
+}
+
+/* What is to be changed is not here: so ours is not what it should be. */
+static void take_misfit(struct sync *s, struct connection *c)
+{
+	apply_stop(s);
+	log_error("sync: a change does not fit own records at position %llu",
+		  (unsigned long long)store_state(s->store)->position);
+	standby_diverged(s);
+	connection_refuse(c, "a change does not fit the record");
 }
 
 void apply_records(struct sync *s, struct connection *c,
@@ -114,7 +137,9 @@ void apply_records(struct sync *s, struct connection *c,
 	}
 	if (!rc)
 		rc = restore(s, &cursor);
-	if (rc)
+	if (rc == -EBADMSG)
+		take_misfit(s, c);
+	else if (rc)
 		apply_fail(s, c, rc);
 	else if (!received)
 		store_set_position(s->store, p->head.epoch, first + writes - 1);

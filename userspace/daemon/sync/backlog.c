@@ -99,15 +99,25 @@ const struct store_state *backlog_state(const struct backlog *b, u64 position)
 	return b->base.position == position ? &b->base : NULL;
 }
 
-bool backlog_seek(struct backlog *b, const struct store_state *state)
+static bool any_patched(const struct backlog_batch *batch)
+{
+	while (batch && !batch->patched)
+		batch = TAILQ_NEXT(batch, entry);
+	return batch;
+}
+
+bool backlog_seek(struct backlog *b, const struct store_state *state,
+		  bool patches)
 {
 	struct backlog_batch *batch = find(b, state->position);
 	const struct store_state *here = batch ? &batch->after : &b->base;
+	struct backlog_batch *next = batch ? TAILQ_NEXT(batch, entry) :
+					     TAILQ_FIRST(&b->batches);
 
-	if (!store_states_equal(here, state))
+	if (!store_states_equal(here, state) ||
+	    (!patches && any_patched(next)))
 		return false;
-	b->cursor = batch ? TAILQ_NEXT(batch, entry) :
-			    TAILQ_FIRST(&b->batches);
+	b->cursor = next;
 	b->overrun = false;
 	return true;
 }

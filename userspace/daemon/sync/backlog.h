@@ -25,6 +25,7 @@
  * struct backlog_batch - writes that travel in one packet
  * @content: of all of them
  * @count: how many, at least 1
+ * @patched: some of them are patches
  * @after: the store's state when they are applied
  * @len: of @raw
  * @raw: payload of the packet, PACKET_RECORDS_LEN first
@@ -33,6 +34,7 @@ struct backlog_batch {
 	TAILQ_ENTRY(backlog_batch) entry;
 	u16 content;
 	u32 count;
+	bool patched;
 	struct store_state after;
 	size_t len;
 	u8 raw[];
@@ -80,8 +82,12 @@ const struct store_state *backlog_state(const struct backlog *b, u64 position);
 
 /**
  * backlog_seek() - send from this state on
- * Return: false, and no change, if the backlog does not pass through @state.
+ * @patches: to somebody who understands them
+ *
+ * Return: false, and no change, if the backlog does not pass through @state, or has
+ * patches behind it that would not be understood.
  */
-bool backlog_seek(struct backlog *b, const struct store_state *state);
+bool backlog_seek(struct backlog *b, const struct store_state *state,
+		  bool patches);
 
 #endif /* CTIHA_BACKLOG_H */

@@ -296,6 +296,9 @@ void active_links(struct sync *s);
 /* New writes are committed. */
 void active_committed(struct sync *s);
 
+/* Is there a standby that understands patches? */
+bool active_takes_patches(const struct sync *s);
+
 /**
  * active_make_room() - the store is full: give up what keeps pages of it in use
  *

@@ -66,6 +66,7 @@ static int grow(struct merge *m)
 	m->slots = slots;
 	m->size = size;
 	memset(m->slots, 0xff, slot_count(m) * sizeof(*m->slots));
+	/* In their order: of a record's entries the last one stays. */
 	for (i = 0; i < m->count; i++)
 		*find(m, &m->entries[i].record) = i;
 	return 0;
@@ -79,7 +80,7 @@ static int add(struct merge *m, enum packet_op op, const struct store_record *r)
 	if (m->count == m->size && grow(m))
 		return -ENOMEM;
 	slot = find(m, r);
-	if (*slot == NO_ENTRY) {
+	if (*slot == NO_ENTRY || op == PACKET_PATCH) {
 		*slot = m->count++;
 		entry = &m->entries[*slot];
 	} else {

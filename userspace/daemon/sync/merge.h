@@ -3,7 +3,7 @@
  * Merging: several batches that wait to be sent become one packet, in which each
  * record has its last write only. A standby that cannot follow gets fewer bytes
  * that way, and never a state that the active did not pass through: the packet
- * is applied as a whole.
+ * is applied as a whole. A patch replaces nothing: it needs what was before it.
  */
 #ifndef CTIHA_MERGE_H
 #define CTIHA_MERGE_H
@@ -11,7 +11,7 @@
 #include "daemon/sync/backlog.h"
 #include "daemon/sync/packet.h"
 
-/* A write that nothing replaces so far. */
+/* A write that nothing has replaced so far. */
 struct merge_entry {
 	enum packet_op op;
 	struct store_record record;
@@ -19,8 +19,10 @@ struct merge_entry {
 
 /**
  * struct merge - what is merged
- * @entries: @count of them, each record once; keys and values lie in the batches
- * @size: room in @entries; @slots has twice as many, a power of two
+ * @entries: @count of them, each record once, and as often as it is patched; keys and
+ *           values lie in the batches
+ * @size: room in @entries; @slots has twice as many, a power of two: a record's
+ *        last entry
  * @slots: index into @entries by hash, NO_ENTRY if free
  * @replaced: writes that were left out
  * @len: of the payload; @raw, @raw_size: room for it

@@ -176,6 +176,7 @@ enum packet_feature {
 	PACKET_CAN_DICTIONARY = 1 << 1,	/* PACKET_DICTIONARY */
 	PACKET_CAN_TOTALS = 1 << 2,	/* PACKET_TOTALS */
 	PACKET_CAN_MERGE = 1 << 3,	/* PACKET_MERGED */
+	PACKET_CAN_PATCH = 1 << 4,	/* PACKET_PATCH */
 };
 
 struct packet_hello {
@@ -286,6 +287,7 @@ int packet_read_totals(const struct packet *packet,
 enum packet_op {
 	PACKET_PUT = 1,
 	PACKET_DELETE = 2,
+	PACKET_PATCH = 3,		/* the value says what changes: patch.h */
 };
 
 /* Bytes that packet_write_record() needs. */

@@ -120,7 +120,8 @@ static bool in_range(const struct store_record *r, u8 op)
 {
 	return r->content && r->content <= STORE_CONTENT_MAX && r->key_len &&
 	       r->key_len <= SYNC_KEY_MAX && r->value_len <= SYNC_VALUE_MAX &&
-	       (op == PACKET_PUT || (op == PACKET_DELETE && !r->value_len));
+	       (op == PACKET_PUT || (op == PACKET_DELETE && !r->value_len) ||
+		(op == PACKET_PATCH && r->value_len));
 }
 
 /* Reads one record if it lies wholly before the end and is in range. */
@@ -154,7 +155,7 @@ static bool all_are_good(struct packet_cursor check, bool snapshot)
 		return false;
 	for (; check.left; check.left--) {
 		if (!read_record(&check, &op, &record) ||
-		    (snapshot && op == PACKET_DELETE))
+		    (snapshot && op != PACKET_PUT))
 			return false;
 	}
 	return check.at == check.end;

@@ -84,6 +84,29 @@ static inline bool store_states_equal(const struct store_state *a,
 int store_begin(struct store *store);
 int store_put(struct store *store, const struct store_record *record);
 
+/**
+ * struct store_patch - room for what makes the new value of the old one (patch.h)
+ * @to: @max bytes
+ * @len: set; 0: there was no old value, or the patch would be longer
+ */
+struct store_patch {
+	u8 *to;
+	size_t max;
+	size_t len;
+};
+
+/* As store_put(), and says what changed. @patch: NULL: nobody wants to know. */
+int store_put_patch(struct store *store, const struct store_record *record,
+		    struct store_patch *patch);
+
+/**
+ * store_patch() - change a value
+ * @record: its value is the patch, hostile
+ *
+ * Return: -EBADMSG if there is no such record, or the patch does not fit it.
+ */
+int store_patch(struct store *store, const struct store_record *record);
+
 /* Deleting what is not there is no error. */
 int store_delete(struct store *store, const struct store_record *record);
 

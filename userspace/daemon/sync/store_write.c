@@ -6,6 +6,7 @@
  * A transaction counts along in the store's work, which replaces what counts
  * when it is committed and is forgotten when it is not.
  */
+#include "daemon/sync/patch.h"
 #include "daemon/sync/store_internal.h"
 
 /* ---- transactions ---- */
@@ -49,28 +50,45 @@ static bool valid(const struct store_record *r)
 
 /*
  * Takes the record that is to be replaced or deleted out of the digest, and leaves
- * the cursor there: the way down the tree is half of the work.
+ * the cursor there: the way down the tree is half of the work. @value: its own, until
+ * the next change.
  */
-static int forget(struct store *s, MDB_val *key)
+static int forget(struct store *s, MDB_val *key, MDB_val *value)
 {
 	struct share share;
-	MDB_val old, value;
+	MDB_val old;
 	int rc;
 
 	rc = mdb_cursor_get(s->cursor, key, &old, MDB_SET);
 	if (rc)
 		return rc;
-	if (!store_value_split(&old, &share, &value))
+	if (!store_value_split(&old, &share, value))
 		return MDB_CORRUPTED;
 	generation_remove(&s->work, key, &share);
 	return 0;
 }
 
+static int put_at_cursor(struct store *s, MDB_val *key, const MDB_val *value)
+{
+	struct share share;
+	int rc = store_value_put(s->cursor, key, value, &share);
+
+	if (rc)
+		return store_errno(rc);
+	generation_add(&s->work, key, &share);
+	return 0;
+}
+
 int store_put(struct store *s, const struct store_record *r)
 {
+	return store_put_patch(s, r, NULL);
+}
+
+int store_put_patch(struct store *s, const struct store_record *r,
+		    struct store_patch *patch)
+{
 	u8 buffer[STORE_KEY_MAX];
-	struct share share;
-	MDB_val key, value;
+	MDB_val key, value, old;
 	int rc;
 
 	if (!valid(r))
@@ -80,20 +98,45 @@ int store_put(struct store *s, const struct store_record *r)
 		return rc;
 	key = store_key(buffer, r->content, r->key, r->key_len);
 	value = (MDB_val){ r->value_len, (void *)r->value };
-	rc = forget(s, &key);
+	rc = forget(s, &key, &old);
 	if (rc && rc != MDB_NOTFOUND)
 		return store_errno(rc);
-	rc = store_value_put(s->cursor, &key, &value, &share);
+	if (patch)
+		patch->len = rc ? 0 : patch_make(patch->to, patch->max,
+						 old.mv_data, old.mv_size,
+						 r->value, r->value_len);
+	return put_at_cursor(s, &key, &value);
+}
+
+int store_patch(struct store *s, const struct store_record *r)
+{
+	u8 buffer[STORE_KEY_MAX], bytes[SYNC_VALUE_MAX];
+	MDB_val key, value, old;
+	int rc;
+
+	if (!valid(r))
+		return -EINVAL;
+	rc = store_room_claim(s, sizeof(bytes));
+	if (rc)
+		return rc;
+	key = store_key(buffer, r->content, r->key, r->key_len);
+	rc = forget(s, &key, &old);
+	if (rc == MDB_NOTFOUND)
+		return -EBADMSG;
 	if (rc)
 		return store_errno(rc);
-	generation_add(&s->work, &key, &share);
-	return 0;
+	rc = patch_apply(bytes, sizeof(bytes), old.mv_data, old.mv_size,
+			 r->value, r->value_len);
+	if (rc < 0)
+		return rc;
+	value = (MDB_val){ (size_t)rc, bytes };
+	return put_at_cursor(s, &key, &value);
 }
 
 int store_delete(struct store *s, const struct store_record *r)
 {
 	u8 buffer[STORE_KEY_MAX];
-	MDB_val key;
+	MDB_val key, old;
 	int rc;
 
 	if (!valid(r))
@@ -102,7 +145,7 @@ int store_delete(struct store *s, const struct store_record *r)
 	if (rc)
 		return rc;
 	key = store_key(buffer, r->content, r->key, r->key_len);
-	rc = forget(s, &key);
+	rc = forget(s, &key, &old);
 	if (!rc)
 		rc = mdb_cursor_del(s->cursor, 0);
 	return rc == MDB_NOTFOUND ? 0 : store_errno(rc);

@@ -135,7 +135,8 @@ bool stream_resume_snapshot(struct sync *s,
 	    !store_states_equal(&partial->state, &snapshot->state) ||
 	    store_reader_seek(snapshot->reader, partial->content, partial->key,
 			      partial->key_len) ||
-	    !backlog_seek(&s->backlog, &snapshot->state))
+	    !backlog_seek(&s->backlog, &snapshot->state,
+			  active_takes_patches(s)))
 		return false;
 	snapshot->sent = partial->received;
 	snapshot->ended = false;
@@ -220,7 +221,7 @@ static void send_snapshot(struct sync *s)
 
 bool stream_resume(struct sync *s, const struct store_state *state)
 {
-	if (!backlog_seek(&s->backlog, state))
+	if (!backlog_seek(&s->backlog, state, active_takes_patches(s)))
 		return false;
 	/* It has its end, or never had its beginning. */
 	forget(&s->snapshot);

@@ -316,7 +316,8 @@ struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
 	s->shared.pair = spec->pair;
 	s->shared.node = spec->node;
 	s->shared.features = PACKET_CAN_RESUME | PACKET_CAN_DICTIONARY |
-			     PACKET_CAN_TOTALS | PACKET_CAN_MERGE;
+			     PACKET_CAN_TOTALS | PACKET_CAN_MERGE |
+			     PACKET_CAN_PATCH;
 	s->shared.transport.insecure = spec->insecure;
 	sync_rekey(s, &spec->keys);
 	explicit_bzero(&s->spec.keys, sizeof(s->spec.keys));

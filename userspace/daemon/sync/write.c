@@ -190,26 +190,48 @@ static u32 run_length(const struct writes *w, u32 first, u32 end, size_t *len)
 	return i - first;
 }
 
-static struct backlog_batch *make_batch(const struct writes *w, u32 first,
-					u32 count, size_t len, u64 position)
+/* Without its records, which have @len bytes at most. */
+static struct backlog_batch *make_batch(u16 content, u32 count, size_t len,
+					u64 position)
 {
 	struct backlog_batch *batch;
 
 	batch = malloc(sizeof(*batch) + PACKET_RECORDS_LEN + len);
 	if (!batch)
 		return NULL;
-	batch->content = w->queued[first].content;
+	batch->content = content;
 	batch->count = count;
-	batch->len = PACKET_RECORDS_LEN + len;
+	batch->patched = false;
+	batch->len = PACKET_RECORDS_LEN;
 	packet_write_records(batch->raw, position, count);
-	memcpy(batch->raw + PACKET_RECORDS_LEN,
-	       w->records + w->queued[first].offset, len);
 	return batch;
 }
 
-static int apply_one(struct sync *s, const struct queued *q)
+/* The record as it is, or what is to be changed in it. */
+static void append(struct backlog_batch *batch, const u8 *encoded, size_t size,
+		   const struct store_record *r, const struct store_patch *patch)
 {
-	const u8 *bytes = s->writes.records + q->offset + PACKET_RECORD_LEN;
+	u8 *to = batch->raw + batch->len;
+
+	if (!patch->len) {
+		memcpy(to, encoded, size);
+		batch->len += size;
+		return;
+	}
+	packet_write_record(to, PACKET_PATCH, r->key, r->key_len, patch->to,
+			    patch->len);
+	batch->len += packet_record_size(r->key_len, patch->len);
+	batch->patched = true;
+}
+
+/* A patch is worth it if it is less than half of the value. */
+static int apply_one(struct sync *s, const struct queued *q,
+		     struct backlog_batch *batch, bool patches)
+{
+	const u8 *encoded = s->writes.records + q->offset;
+	u8 room[SYNC_VALUE_MAX / 2];
+	struct store_patch patch = { .to = room, .max = q->value_len / 2U };
+	const u8 *bytes = encoded + PACKET_RECORD_LEN;
 	const struct store_record record = {
 		.content = q->content,
 		.key = bytes,
@@ -217,9 +239,15 @@ static int apply_one(struct sync *s, const struct queued *q)
 		.value = bytes + q->key_len,
 		.value_len = q->value_len,
 	};
+	int rc;
 
-	return q->op == PACKET_PUT ? store_put(s->store, &record) :
-				     store_delete(s->store, &record);
+	if (q->op == PACKET_PUT)
+		rc = store_put_patch(s->store, &record, patches ? &patch : NULL);
+	else
+		rc = store_delete(s->store, &record);
+	if (!rc)
+		append(batch, encoded, q->size, &record, &patch);
+	return rc;
 }
 
 /* Applies one packet's worth within the transaction. Return: count or -errno. */
@@ -233,12 +261,14 @@ static int apply_run(struct sync *s, u32 first, u32 end,
 	int rc;
 
 	count = run_length(&s->writes, first, end, &len);
-	batch = make_batch(&s->writes, first, count, len, position + 1);
+	batch = make_batch(s->writes.queued[first].content, count, len,
+			   position + 1);
 	if (!batch)
 		return -ENOMEM;
 	TAILQ_INSERT_TAIL(list, batch, entry);
 	for (i = 0; i < count; i++) {
-		rc = apply_one(s, &s->writes.queued[first + i]);
+		rc = apply_one(s, &s->writes.queued[first + i], batch,
+			       active_takes_patches(s));
 		if (rc)
 			return rc;
 	}
