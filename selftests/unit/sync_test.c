@@ -32,7 +32,7 @@
 struct side {
 	struct sync *sync;
 	struct sync_spec spec;
-	u64 acks[3];		/* by enum sync_ack */
+	u64 acks[8];		/* by enum sync_ack */
 	u64 last_cookie;
 	u64 first_alone_ns;
 	u64 unsynced_ns;	/* when the state said so first */
@@ -435,6 +435,18 @@ static int put(bed *t, u16 content, const char *key, const char *value)
 {
 	int rc = sync_write(t->a.sync, content, key, strlen(key), value,
 			    value ? strlen(value) : 0, t->cookie + 1);
+
+	if (!rc)
+		t->cookie++;
+	return rc;
+}
+
+/* Does not wait for the standby. */
+static int put_async(bed *t, const char *key, const char *value)
+{
+	int rc = sync_write_async(t->a.sync, SYNC_CONTENT_CALL, key,
+				  strlen(key), value,
+				  value ? strlen(value) : 0, t->cookie + 1);
 
 	if (!rc)
 		t->cookie++;
@@ -1548,6 +1560,208 @@ TEST_F(sync, office_left_on_an_acknowledgement_is_left)
 	EXPECT_EQ(NULL, self->a.sync->active.connection);
 }
 
+/* ---- writes that do not wait ---- */
+
+/* What A sends from now on does not arrive; the rest of the patience is long. */
+static bool join_and_hold(bed *t)
+{
+	t->a.spec.patience_ms = 60000;
+	if (!only_crossover(t) || !join(t))
+		return false;
+	t->proxy.lanes[0].hold_at = t->proxy.lanes[0].passed;
+	return true;
+}
+
+static u64 acked(const struct side *side)
+{
+	u64 sum = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(side->acks); i++)
+		sum += side->acks[i];
+	return sum;
+}
+
+static bool all_told(bed *t)
+{
+	return acked(&t->a) == t->cookie;
+}
+
+TEST_F(sync, async_is_acknowledged_at_its_commit)
+{
+	char got[8];
+
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put(self, 1, "sync 1", "v"));
+	ASSERT_EQ(0, put_async(self, "async 2", "v"));
+	ASSERT_EQ(0, put(self, 1, "sync 3", "v"));
+	ASSERT_EQ(0, put_async(self, "async 4", "v"));
+	/* Not before. */
+	EXPECT_EQ(0, acked(&self->a));
+	EXPECT_EQ(-ENOENT, store_get(self->a.sync->store, 1, "async 4", 7, got,
+				     sizeof(got)));
+	write_commit(self->a.sync);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_EQ(4, self->a.last_cookie);
+	EXPECT_EQ(1, store_get(self->a.sync->store, 1, "async 4", 7, got,
+			       sizeof(got)));
+	run(self, 300, NULL);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_TRUE(holds(&self->b, "async 2", NULL));
+	/* The standby gets them in their turn, and nobody is told twice. */
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(holds(&self->b, "async 2", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+TEST_F(sync, async_needs_the_lease)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(1, acked(&self->a));
+	/* STANDBY does not. */
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+TEST_F(sync, async_without_a_standby_is_alone)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(2, acked(&self->a));
+}
+
+/* So the standby stays in sync, and memory bounded, however fast they come. */
+TEST_F(sync, async_counts_until_the_standby_has_it)
+{
+	char key[32];
+	int i, rc = 0;
+
+	ASSERT_TRUE(join_and_hold(self));
+	for (i = 0; !rc && i < 100000; i++) {
+		snprintf(key, sizeof(key), "x %d", i);
+		rc = put_async(self, key, "v");
+		if (!(i % 1000))
+			run(self, 1, NULL);
+	}
+	EXPECT_EQ(-EAGAIN, rc);
+	EXPECT_EQ(64 << 10, self->cookie);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(64 << 10, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_FALSE(self->a.sync->backlog.overrun);
+	EXPECT_NE(0, status(&self->a).lag_ns);
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(64 << 10, status(&self->b).records);
+	EXPECT_EQ(0, put_async(self, "again", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(self->cookie, self->a.acks[SYNC_ACK_ASYNC]);
+}
+
+/* The standby takes over without it; what was acknowledged otherwise it has. */
+TEST_F(sync, async_is_lost_with_the_office)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	ASSERT_EQ(0, put(self, 1, "waits", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(status(&self->b).synced);
+	sync_follow(self->a.sync, 3);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(2, acked(&self->a));
+	sync_activate(self->b.sync, 3);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->a, "async", NULL));
+	EXPECT_TRUE(holds(&self->b, "async", NULL));
+	EXPECT_EQ(2, acked(&self->a));
+}
+
+TEST_F(sync, async_survives_an_office_that_nobody_had_meanwhile)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	run(self, 20, NULL);
+	sync_follow(self->a.sync, 2);
+	sync_activate(self->a.sync, 4);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->b, "async", "v"));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(1, acked(&self->a));
+}
+
+/* They were told at once: the end of the patience is not their news. */
+TEST_F(sync, async_goes_before_what_is_acknowledged_as_alone)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	ASSERT_EQ(0, put(self, 1, "sync", "v"));
+	run(self, 20, NULL);
+	self->proxy.closed = true;
+	links(self, false, false);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	ASSERT_EQ(0, put_async(self, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ALONE]);
+	self->proxy.closed = false;
+	links(self, true, false);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->b, "async", "v"));
+	EXPECT_TRUE(holds(&self->b, "later", "v"));
+	EXPECT_EQ(3, acked(&self->a));
+}
+
+TEST_F(sync, async_callback_may_end_the_office)
+{
+	ASSERT_TRUE(join(self));
+	self->a.leave_epoch = 3;
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	ASSERT_EQ(0, put_async(self, "z", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_REFUSED]);
+}
+
+TEST_F(sync, async_into_a_full_store_is_refused)
+{
+	static char value[8000];
+	u64 i;
+
+	sync_close(self->a.sync);
+	self->a.spec.map_size = 1 << 20;
+	ASSERT_TRUE(open_side(&self->a, self->base, self->error));
+	ASSERT_TRUE(join(self));
+	for (i = 1; i <= 400; i++)
+		ASSERT_EQ(0, sync_write_async(self->a.sync, 1, &i, sizeof(i),
+					      value, sizeof(value),
+					      ++self->cookie));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(status(&self->a).position, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(self->a.in_order);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+}
+
 struct flushed {
 	unsigned int calls;
 	bool good;
@@ -1590,6 +1804,23 @@ TEST_F(sync, flush_waits_for_what_was_written)
 	links(self, false, false);
 	EXPECT_EQ(4, f.calls);
 	EXPECT_FALSE(f.good);
+}
+
+/* So a planned hand-over loses none. */
+TEST_F(sync, flush_waits_for_what_did_not_wait)
+{
+	struct flushed f = { .t = self };
+
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	sync_flush(self->a.sync, on_flushed, &f);
+	run(self, 50, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(0, f.calls);
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(1, f.calls);
+	EXPECT_TRUE(f.good);
 }
 
 TEST_F(sync, full_store_refuses_writes_and_lives)

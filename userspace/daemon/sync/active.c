@@ -63,6 +63,18 @@
  *
  * A STANDBY acknowledgement needs no lease: the standby has committed the write
  * before it could take over, whoever is active now.
+ *
+ * In sync, a write whose application does not want to wait is acknowledged as ASYNC
+ * at its commit, if may_act says that this server may still act; refused if not. It
+ * promises nothing about the standby, so "synced" says nothing about it: the standby
+ * that takes over, for whatever reason, may lack it, and when this server joins that
+ * one, it is gone. The above is as true as without it, since it travels like
+ * every other write, in its place in the stream: whoever has acknowledged a
+ * position has all those before it, and a keepalive that says "synced" stands
+ * behind all that is committed, in whatever way it was acknowledged. What was not yet
+ * sent when the role changed stays in the backlog: if this server becomes active again
+ * with nobody in between, the standby gets it then. A planned hand-over waits
+ * for it (sync_flush()). In Alone and Joining there is no ASYNC: these are ALONE.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -206,6 +218,8 @@ void active_committed(struct sync *s)
 	/* Release first: settle() must find nothing that waits as if alone. */
 	if (s->active.mode != ACTIVE_IN_SYNC)
 		write_release_alone(s);
+	else
+		write_tell_async(s);
 	pump(s);
 }
 

@@ -68,11 +68,12 @@ struct sync_spec {
 	struct sync_path paths[2];
 };
 
-/* How a write was made safe. */
+/* How a write was made safe. The numbers are those of enum ctiha_ack. */
 enum sync_ack {
-	SYNC_ACK_STANDBY,	/* the standby has committed it */
-	SYNC_ACK_ALONE,		/* there is no standby in sync: only we have */
-	SYNC_ACK_REFUSED,	/* not active (any more) or store full: no promise */
+	SYNC_ACK_STANDBY = 0,	/* the standby has committed it */
+	SYNC_ACK_ALONE = 1,	/* there is no standby in sync: only we have */
+	SYNC_ACK_REFUSED = 2,	/* not active (any more) or store full: no promise */
+	SYNC_ACK_ASYNC = 7,	/* only we have; it is on its way to the standby */
 };
 
 enum sync_state {
@@ -116,7 +117,8 @@ struct sync_status {
 
 /*
  * synced, on the active: writes are acknowledged by the standby. On the standby:
- * this store holds every write the active has acknowledged. It stays true when
+ * this store holds every write the active has acknowledged, but for those as
+ * SYNC_ACK_ASYNC, of which it may lack the last ones. It stays true when
  * the active falls silent (that is the moment to take over), and ends when
  * the links say that the active lives while the sync hears nothing of it
  * for half the patience. The active waits the whole patience before it
@@ -127,8 +129,8 @@ struct sync_status {
  * struct sync_callbacks
  * @acked: a write is safe, or refused; cookie is the one passed to sync_write
  * @state: the state changed
- * @may_act: asked before a write is acknowledged without a standby: does this
- *           server hold its lease at this instant?
+ * @may_act: asked before a write is acknowledged that no standby has committed:
+ *           does this server hold its lease at this instant?
  */
 struct sync_callbacks {
 	void (*acked)(void *arg, u64 cookie, enum sync_ack ack);
@@ -185,6 +187,18 @@ void sync_links(struct sync *sync, bool crossover, bool lan);
  */
 int sync_write(struct sync *sync, u16 content, const void *key, size_t key_len,
 	       const void *value, size_t value_len, u64 cookie);
+
+/**
+ * sync_write_async() - the same, without waiting for the standby
+ *
+ * Acknowledged when it is committed here: as SYNC_ACK_ASYNC if there is a standby in
+ * sync, and this server may act. It counts for the queue until the standby has it.
+ *
+ * Return: as sync_write().
+ */
+int sync_write_async(struct sync *sync, u16 content, const void *key,
+		     size_t key_len, const void *value, size_t value_len,
+		     u64 cookie);
 
 /**
  * sync_read() - one record from the local store
