@@ -1762,6 +1762,91 @@ TEST_F(sync, async_into_a_full_store_is_refused)
 	ASSERT_TRUE(run(self, SOON_MS, identical));
 }
 
+/* ---- without a standby ---- */
+
+TEST_F(sync, needed_standby_is_waited_for)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	sync_activate(self->a.sync, 2);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "x", "v"));
+	EXPECT_EQ(-ENOTCONN, put_async(self, "x", "v"));
+	EXPECT_EQ(-EINVAL, put(self, 0, "x", "v"));
+	run(self, 50, NULL);
+	EXPECT_EQ(0, status(&self->a).position);
+	EXPECT_TRUE(status(&self->a).needs_standby);
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+}
+
+TEST_F(sync, losing_a_needed_standby_is_told_as_it_is)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	self->proxy.closed = true;
+	self->proxy.lanes[0].hold_at = self->proxy.lanes[0].passed;
+	ASSERT_EQ(0, put_many(self, "x", 3));
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, acked(&self->a));
+	/* One that was taken in sync, and is committed without. */
+	ASSERT_EQ(0, put(self, 1, "queued", "v"));
+	links(self, false, false);
+	EXPECT_EQ(3, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(4, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(5, acked(&self->a));
+	EXPECT_TRUE(holds(&self->a, "queued", "v"));
+	EXPECT_TRUE(holds(&self->b, "queued", NULL));
+	self->proxy.closed = false;
+	links(self, true, false);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->b, "queued", "v"));
+	ASSERT_EQ(0, put(self, 1, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+/* The patience ends with the links up. */
+TEST_F(sync, silence_of_a_needed_standby_is_told_as_it_is)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	self->proxy.closed = true;
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "y", "v"));
+}
+
+TEST_F(sync, need_of_a_standby_can_change)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	sync_need_standby(self->a.sync, true);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "y", "v"));
+	/* The sync's own are no application's. */
+	ASSERT_EQ(0, write_own(self->a.sync, SYNC_CONTENT_DICTIONARY, "zstd", 4,
+			       "", 0));
+	run(self, 20, NULL);
+	EXPECT_EQ(2, status(&self->a).position);
+	sync_need_standby(self->a.sync, false);
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(2, acked(&self->a));
+}
+
 struct flushed {
 	unsigned int calls;
 	bool good;

@@ -17,6 +17,7 @@
 static_assert((int)CTIHA_ACK_STANDBY == (int)SYNC_ACK_STANDBY);
 static_assert((int)CTIHA_ACK_ALONE == (int)SYNC_ACK_ALONE);
 static_assert((int)CTIHA_ACK_REFUSED == (int)SYNC_ACK_REFUSED);
+static_assert((int)CTIHA_ACK_UNKNOWN == (int)SYNC_ACK_UNKNOWN);
 
 /* A write that the sync has taken; next: of the free ones. */
 struct app_slot {

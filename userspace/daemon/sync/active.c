@@ -61,6 +61,10 @@
  *    so it does not believe), or it diverged, which it sees as well as we do, in
  *    the keepalive before.
  *
+ * If the rule is to need a standby (sync_need_standby()) there is no ALONE: writes
+ * are taken in In sync only, and those that wait when it ends are UNKNOWN. The rest
+ * is as it was.
+ *
  * A STANDBY acknowledgement needs no lease: the standby has committed the write
  * before it could take over, whoever is active now.
  *

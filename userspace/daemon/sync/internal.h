@@ -278,7 +278,12 @@ void write_commit(struct sync *s);
 /* Acknowledge committed writes up to a position. */
 void write_release(struct sync *s, u64 position, enum sync_ack ack);
 
-/* As SYNC_ACK_ALONE, or refused if this server may not act. */
+/**
+ * write_release_alone() - acknowledge all committed writes, as no standby is in sync
+ *
+ * As SYNC_ACK_ALONE, or refused if this server may not act; as SYNC_ACK_UNKNOWN if
+ * it needs a standby.
+ */
 void write_release_alone(struct sync *s);
 
 /**

@@ -126,6 +126,7 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->packed_bytes = s->shared.packed_bytes;
 	st->dictionary = packet_codec_dictionary(s->shared.codec);
 	st->insecure = s->shared.transport.insecure;
+	st->needs_standby = s->spec.needs_standby;
 	st->damaged = s->shared.damaged;
 	st->refused = s->shared.why[0] ? s->shared.why : NULL;
 	st->refused_ns = s->shared.why_ns;
@@ -294,6 +295,11 @@ void sync_rekey(struct sync *s, const struct keys *keys)
 	*own = *keys;
 	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
 		mac_derive(keys->key[slot], "ctiha sync", own->key[slot]);
+}
+
+void sync_need_standby(struct sync *s, bool needed)
+{
+	s->spec.needs_standby = needed;
 }
 
 struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,

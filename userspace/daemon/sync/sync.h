@@ -54,6 +54,7 @@ struct sync_path {
  * @patience_ms: how long writes wait for a standby that is there (links up) but
  *               does not answer, before it counts as absent; 0 for 2000. More
  *               than four times the links' detection time
+ * @needs_standby: see sync_need_standby()
  * @paths: crossover, LAN
  */
 struct sync_spec {
@@ -65,6 +66,7 @@ struct sync_spec {
 	u64 map_size;
 	char dictionary[256];
 	u32 patience_ms;
+	bool needs_standby;
 	struct sync_path paths[2];
 };
 
@@ -73,6 +75,7 @@ enum sync_ack {
 	SYNC_ACK_STANDBY = 0,	/* the standby has committed it */
 	SYNC_ACK_ALONE = 1,	/* there is no standby in sync: only we have */
 	SYNC_ACK_REFUSED = 2,	/* not active (any more) or store full: no promise */
+	SYNC_ACK_UNKNOWN = 5,	/* we have; nobody knows whether the standby has */
 	SYNC_ACK_ASYNC = 7,	/* only we have; it is on its way to the standby */
 };
 
@@ -102,6 +105,7 @@ struct sync_status {
 	u64 packed_bytes;	/* after it */
 	u32 dictionary;		/* id of the one in use; 0: none */
 	bool insecure;		/* configured without TLS */
+	bool needs_standby;	/* configured: see sync_need_standby() */
 	u64 damaged;		/* packets discarded, connections refused */
 	const char *refused;	/* why the last one was; NULL: none was */
 	u64 refused_ns;		/* when that was first said */
@@ -150,6 +154,16 @@ void sync_close(struct sync *sync);
 void sync_rekey(struct sync *sync, const struct keys *keys);
 
 /**
+ * sync_need_standby() - what to do with writes while no standby is in sync
+ * @needed: true: they are not taken; false: they are acknowledged as SYNC_ACK_ALONE
+ *
+ * If needed, those that wait when the standby is lost are acknowledged as
+ * SYNC_ACK_UNKNOWN: they are committed here, and it is too late to refuse them.
+ * The sync's own writes are taken in any case.
+ */
+void sync_need_standby(struct sync *sync, bool needed);
+
+/**
  * sync_activate() - this server acts in @epoch: accept writes, serve the peer
  *
  * Ends any half-received snapshot: the newest consistent state holds (e4).
@@ -169,7 +183,7 @@ void sync_follow(struct sync *sync, u64 epoch);
  * @crossover, @lan: heartbeat session is up
  *
  * Both down means the peer is gone: writes waiting for it are acknowledged as
- * SYNC_ACK_ALONE, if this server may act. Until the first call both are down,
+ * SYNC_ACK_ALONE, if this server may act and needs no standby. Until the first call both are down,
  * and the active does not look for a standby.
  */
 void sync_links(struct sync *sync, bool crossover, bool lan);
@@ -182,8 +196,9 @@ void sync_links(struct sync *sync, bool crossover, bool lan);
  * @value_len: 0 to SYNC_VALUE_MAX
  * @cookie: given back by the acked callback
  *
- * Return: 0; -EROFS if this server is not active, -EINVAL, -ENOSPC, -EAGAIN if
- * the queue is full (wait for acknowledgements).
+ * Return: 0; -EROFS if this server is not active, -ENOTCONN if it needs a standby
+ * and has none in sync, -EINVAL, -ENOSPC, -EAGAIN if the queue is full (wait for
+ * acknowledgements).
  */
 int sync_write(struct sync *sync, u16 content, const void *key, size_t key_len,
 	       const void *value, size_t value_len, u64 cookie);

@@ -168,6 +168,8 @@ static int take_checked(struct sync *s, u16 content, const void *key,
 	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
 	    (!value && value_len))
 		return -EINVAL;
+	if (s->spec.needs_standby && s->active.mode != ACTIVE_IN_SYNC)
+		return -ENOTCONN;
 	return take(s, content, key, key_len, value, value_len, write);
 }
 
@@ -388,13 +390,20 @@ void write_release(struct sync *s, u64 position, enum sync_ack ack)
 	}
 }
 
+/* Of a write that is committed here, and no standby is in sync. */
+static enum sync_ack alone(const struct sync *s)
+{
+	if (s->spec.needs_standby)
+		return SYNC_ACK_UNKNOWN;
+	return s->callbacks.may_act(s->arg) ? SYNC_ACK_ALONE : SYNC_ACK_REFUSED;
+}
+
 void write_release_alone(struct sync *s)
 {
 	bool waiting = s->writes.count > s->writes.queued_count;
 
 	if (waiting)
-		write_release(s, U64_MAX, s->callbacks.may_act(s->arg) ?
-					  SYNC_ACK_ALONE : SYNC_ACK_REFUSED);
+		write_release(s, U64_MAX, alone(s));
 }
 
 /* The next asynchronous one that is committed and not told; NULL if none is. */
