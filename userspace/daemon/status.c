@@ -60,6 +60,8 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "dictionary", number(s->dictionary));
 	json_object_set_new(o, "encryption",
 			    json_string(s->insecure ? "none" : "tls1.3"));
+	json_object_set_new(o, "without_standby",
+			    json_string(s->needs_standby ? "refuse" : "alone"));
 	json_object_set_new(o, "damaged", number(s->damaged));
 	if (s->refused) {
 		json_object_set_new(o, "refused", json_string(s->refused));
