@@ -72,6 +72,7 @@ static void fill_active(const struct sync *s, struct sync_status *st)
 
 	st->state = active_state(s);
 	st->synced = a->mode == ACTIVE_IN_SYNC;
+	st->protected = st->synced;
 	if (a->connection)
 		st->path = path_kinds[a->connection->path];
 	st->peer_position = a->peer.position;
@@ -149,6 +150,7 @@ void sync_changed(struct sync *s)
 	sync_status(s, &now);
 	if (coarse(now.state) == coarse(s->told.state) &&
 	    now.path == s->told.path && now.synced == s->told.synced &&
+	    now.protected == s->told.protected &&
 	    now.differed_ns == s->told.differed_ns)
 		return;
 	s->told = now;

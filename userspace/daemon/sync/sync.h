@@ -92,6 +92,7 @@ enum sync_state {
 struct sync_status {
 	enum sync_state state;
 	bool synced;		/* see below */
+	bool protected;		/* this server is active, and synced */
 	u8 path;		/* enum ctiha_link_kind in use, 0 none */
 	u64 epoch;
 	u64 position;		/* last write applied here */
