@@ -1699,13 +1699,25 @@ TEST_F(sync, async_survives_an_office_that_nobody_had_meanwhile)
 {
 	ASSERT_TRUE(join_and_hold(self));
 	ASSERT_EQ(0, put_async(self, "async", "v"));
-	run(self, 20, NULL);
+	write_commit(self->a.sync);
+	ASSERT_EQ(0, put_async(self, "more", "v"));
+	write_commit(self->a.sync);
 	sync_follow(self->a.sync, 2);
 	sync_activate(self->a.sync, 4);
 	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(0, status(&self->a).diverged);
 	EXPECT_TRUE(holds(&self->b, "async", "v"));
-	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
-	EXPECT_EQ(1, acked(&self->a));
+	EXPECT_TRUE(holds(&self->b, "more", "v"));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_EQ(4, status(&self->a).epoch);
+	/* They remember it so. */
+	ASSERT_TRUE(reopen(self, &self->a));
+	ASSERT_TRUE(reopen(self, &self->b));
+	EXPECT_EQ(4, status(&self->a).epoch);
+	ASSERT_TRUE(join(self));
+	EXPECT_EQ(0, status(&self->a).resyncs);
 }
 
 /* They were told at once: the end of the patience is not their news. */
