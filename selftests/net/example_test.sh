@@ -59,6 +59,7 @@ refuses_without_standby()
 	echo "sync { without-standby = refuse }" | tee -a "$WORK/a/ctiha.conf" >> "$WORK/b/ctiha.conf"
 	[ "$(rule b)" = alone ] && cli b reload && [ "$(rule b)" = refuse ] || return 1
 	cli b sync show | grep -q "^Standby  *needed" || return 1
+	field b .advice | grep -q "no writes are taken" || return 1
 	type_into b "4714 ringing"
 	wait_until "b refuses" said b \
 		"line 3: not kept: this server is not active or lacks a standby, or its store is full"

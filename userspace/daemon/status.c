@@ -225,6 +225,16 @@ static json_t *alarms_document(struct pair *p, u64 now)
 	return alarms;
 }
 
+static const char *advice_without_standby(const struct pair *p)
+{
+	struct sync_status s;
+
+	sync_status(p->sync, &s);
+	if (s.needs_standby && !s.protected)
+		return "repair the peer: until then no writes are taken; to do without, set without-standby = alone and ctiha reload";
+	return "repair the peer: until then a failure of this server stops the service";
+}
+
 static const char *advice(const struct pair *p)
 {
 	if (p->verdict.reason == JUDGE_REASON_MAY_SERVE_ALONE)
@@ -232,7 +242,7 @@ static const char *advice(const struct pair *p)
 	if (p->verdict.alarms & JUDGE_ALARM_NO_ACTIVE)
 		return "nobody serves: see the reason above and the alarms";
 	if (p->verdict.alarms & JUDGE_ALARM_NO_STANDBY)
-		return "repair the peer: until then a failure of this server stops the service";
+		return advice_without_standby(p);
 	if (p->verdict.alarms)
 		return "repair what the alarms name; the service goes on meanwhile";
 	return "nothing to do";

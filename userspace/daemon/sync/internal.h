@@ -49,7 +49,7 @@ enum active_mode {
 	ACTIVE_IN_SYNC,		/* writes wait for the standby */
 };
 
-/* A write that was taken and not yet acknowledged. */
+/* A write that was taken, and that the standby has not committed yet. */
 struct write {
 	u64 cookie;
 	u64 position;		/* 0 while it is only queued */
@@ -71,7 +71,7 @@ struct queued {
 };
 
 /**
- * struct writes - ring of writes not acknowledged, and what is queued of them
+ * struct writes - ring of writes the standby lacks, and what is queued of them
  * @ring: @size entries, a power of two; @count used, from @head on; the last
  *        @queued_count of them are queued, in order
  * @bytes: of all of them
@@ -297,7 +297,7 @@ void write_tell_async(struct sync *s);
 /* Refuse all, forget what is queued. */
 void write_refuse(struct sync *s);
 
-/* Age of the oldest one that waits, 0 if none does. */
+/* Age of the oldest one in the ring, 0 if there is none. */
 u64 write_lag_ns(const struct sync *s, u64 now_ns);
 
 /* Tell those waiting for a flush up to @position; all if not @flushed. */

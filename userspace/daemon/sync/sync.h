@@ -114,7 +114,7 @@ struct sync_status {
 	u64 differed_ns;	/* when that, or a damaged record, was seen last */
 	u64 scrubs;		/* times all records were looked at again */
 	u64 resyncs;		/* full transfers begun */
-	u64 lag_ns;		/* age of the oldest unacknowledged write */
+	u64 lag_ns;		/* age of the oldest write that the standby lacks */
 	u64 transfer_done;	/* records, during SYNC_TRANSFER */
 	u64 transfer_total;
 	u64 transfer_rate;	/* records per second; 0: not known yet */
