@@ -2025,17 +2025,22 @@ static void speed_up(struct proxy *p)
 }
 
 /* Several times what the slow line carries; does not compress. */
-static int load_one(bed *t)
+static int load_one_by(bed *t, typeof(sync_write) *write)
 {
 	u8 value[LOAD_RECORD];
 	int rc;
 
 	evutil_secure_rng_get_bytes(value, sizeof(value));
-	rc = sync_write(t->a.sync, SYNC_CONTENT_CALL, value, 8, value,
-			sizeof(value), t->cookie + 1);
+	rc = write(t->a.sync, SYNC_CONTENT_CALL, value, 8, value, sizeof(value),
+		   t->cookie + 1);
 	if (!rc)
 		t->cookie++;
 	return rc;
+}
+
+static int load_one(bed *t)
+{
+	return load_one_by(t, sync_write);
 }
 
 /* Until writes no longer wait. Return: of sync_write(). */
@@ -2070,6 +2075,53 @@ TEST_F(sync, slow_standby_does_not_hold_up_writes)
 	EXPECT_EQ(1, self->proxy.connections);
 	EXPECT_EQ(0, status(&self->a).resyncs);
 	EXPECT_TRUE(self->a.in_order);
+}
+
+/* Nor those that would not wait anyway: there is room for them in any case. */
+TEST_F(sync, slow_standby_does_not_hold_up_async_writes)
+{
+	int i;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	for (i = 0; i < LOAD_TURNS && !self->a.acks[SYNC_ACK_ALONE]; i++) {
+		ASSERT_EQ(0, load_one_by(self, sync_write_async));
+		run(self, 1, NULL);
+	}
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(SYNC_SLOW, status(&self->a).state);
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(self->cookie, acked(&self->a));
+	EXPECT_TRUE(self->a.in_order);
+}
+
+/* It is as good as lost until it has caught up, and not longer. */
+TEST_F(sync, slow_standby_that_is_needed_is_waited_for_again)
+{
+	int i, rc = 0;
+
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	for (i = 0; !rc && i < LOAD_TURNS; i++) {
+		rc = load_one(self);
+		run(self, 1, NULL);
+	}
+	EXPECT_EQ(-ENOTCONN, rc);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, self->a.sync->active.slow.until_ns);
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, load_one(self));
+	/* One that is needed from now on is not held off either. */
+	self->a.sync->active.slow.until_ns = U64_MAX;
+	sync_need_standby(self->a.sync, true);
+	EXPECT_EQ(0, self->a.sync->active.slow.until_ns);
 }
 
 /* Its answers come, too late to wait for, and early enough to believe on. */

@@ -134,8 +134,8 @@ static void join_anew(struct sync *s)
 	join(s);
 }
 
-/* It answers, but so late that writes cannot wait for it. */
-static void leave_behind(struct sync *s, u64 now)
+/* Writes go on without it for a while. */
+static void hold_off(struct sync *s, u64 now)
 {
 	struct slowness *slow = &s->active.slow;
 
@@ -146,6 +146,18 @@ static void leave_behind(struct sync *s, u64 now)
 	slow->until_ns = now + slow->hold_ns;
 	log_warning("sync: the standby is too slow: writes do not wait for it for %llu s; see Documentation/sync.rst",
 		    (unsigned long long)(slow->hold_ns / CTIHA_NS_PER_MS / 1000));
+}
+
+/*
+ * It answers, but so late that writes cannot wait for it. If it is needed no write is
+ * taken without it, so it catches up soon, and nobody gains by a delay.
+ */
+static void leave_behind(struct sync *s, u64 now)
+{
+	if (s->spec.needs_standby)
+		log_warning("sync: the standby is too slow: no writes are taken until it has caught up");
+	else
+		hold_off(s, now);
 	join(s);
 }
 

@@ -302,6 +302,9 @@ void sync_rekey(struct sync *s, const struct keys *keys)
 void sync_need_standby(struct sync *s, bool needed)
 {
 	s->spec.needs_standby = needed;
+	/* One that was left behind is needed now. */
+	if (needed)
+		s->active.slow.until_ns = 0;
 }
 
 struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,
