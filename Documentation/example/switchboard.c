@@ -65,15 +65,22 @@ static void on_acked(void *arg, uint64_t cookie, enum ctiha_ack ack)
 	static const char *const meaning[] = {
 		[CTIHA_ACK_STANDBY] = "safe on both servers",
 		[CTIHA_ACK_ALONE] = "safe here; there is no standby",
-		[CTIHA_ACK_REFUSED] = "not kept: this server is not active, or its store is full",
+		[CTIHA_ACK_REFUSED] = "not kept: this server is not active or lacks a standby, or its store is full",
 		[CTIHA_ACK_BUSY] = "not kept: too much is under way, try again",
 		[CTIHA_ACK_INVALID] = "not kept: too long",
-		[CTIHA_ACK_UNKNOWN] = "perhaps kept: the daemon was lost",
+		[CTIHA_ACK_UNKNOWN] = "perhaps kept: the daemon or the standby was lost",
 	};
 
 	(void)arg;
 	printf("line %llu: %s\n", (unsigned long long)cookie,
 	       ack <= CTIHA_ACK_UNKNOWN ? meaning[ack] : "?");
+}
+
+static void on_standby(void *arg, bool in_sync)
+{
+	(void)arg;
+	puts(in_sync ? "from now on calls are safe on both servers" :
+		       "from now on there is no standby");
 }
 
 /* ---- what people type ---- */
@@ -154,6 +161,7 @@ int main(int argc, char **argv)
 		perror("switchboard: ctiha_open");
 		return 1;
 	}
+	ctiha_on_standby(s.ctiha, on_standby);
 	run(&s);
 	ctiha_close(s.ctiha);
 	return 0;

@@ -21,6 +21,11 @@ app_start()
 type_into() { echo "$2" > "$WORK/$1.keys"; }
 said() { grep -qxF "$2" "$WORK/app-$1.log"; }
 
+standby_is_told()
+{
+	wait_until "a is told" said a "from now on calls are safe on both servers"
+}
+
 calls_are_safe_on_both()
 {
 	type_into a "4711 ringing"
@@ -46,9 +51,37 @@ calls_outlive_their_server()
 	wait_until "b goes on" said b "line 2: safe here; there is no standby" && audit b
 }
 
+rule() { cli "$1" -j sync show | jq -r .without_standby; }
+
+# The standby is away; the rule is changed while the daemon serves.
+refuses_without_standby()
+{
+	echo "sync { without-standby = refuse }" | tee -a "$WORK/a/ctiha.conf" >> "$WORK/b/ctiha.conf"
+	[ "$(rule b)" = alone ] && cli b reload && [ "$(rule b)" = refuse ] || return 1
+	cli b sync show | grep -q "^Standby  *needed" || return 1
+	field b .advice | grep -q "no writes are taken" || return 1
+	type_into b "4714 ringing"
+	wait_until "b refuses" said b \
+		"line 3: not kept: this server is not active or lacks a standby, or its store is full"
+}
+
+standby_comes_back()
+{
+	server_start a || return 1
+	wait_until "b is told" said b "from now on calls are safe on both servers" || return 1
+	type_into b "4714 ringing"
+	wait_until "b takes calls again" said b "line 4: safe on both servers" || return 1
+	[ "$(rule a)" = refuse ] || return 1
+	server_kill a
+	wait_until "b is told of the loss" said b "from now on there is no standby" && audit b
+}
+
 begin
 scenario "the switchboard starts on both" pair_up
+scenario "it is told of the standby" standby_is_told
 scenario "its calls are safe on both servers" calls_are_safe_on_both
 scenario "the standby's takes none" standby_says_no
 scenario "its calls outlive their server" calls_outlive_their_server
+scenario "it takes none without a standby, if that is the rule" refuses_without_standby
+scenario "it is told when the standby comes back, and goes" standby_comes_back
 finish

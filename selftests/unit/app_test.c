@@ -53,8 +53,11 @@ static void on_acked(void *arg, u64 cookie, enum sync_ack ack)
 
 static void on_state(void *arg, const struct sync_status *status)
 {
+	struct daemon *d = arg;
+
+	app_standby(d->app, status->protected);
 	if (status->synced)
-		tell(arg, 'Y');
+		tell(d, 'Y');
 }
 
 static void ignore_acked(void *arg, u64 cookie, enum sync_ack ack)
@@ -144,6 +147,9 @@ static void obey(struct daemon *d, char order)
 		sync_close(d->standby);
 		d->standby = NULL;
 		break;
+	case 'r':
+		sync_need_standby(d->sync, true);
+		break;
 	case 'q':
 		event_base_loopbreak(d->base);
 		break;
@@ -216,6 +222,8 @@ FIXTURE(app)
 	unsigned int stops;
 	int role;
 	bool confirm;
+	unsigned int standbys;	/* calls of the standby callback */
+	bool in_sync;		/* said the last one */
 };
 
 typedef FIXTURE_DATA(app) bed;
@@ -254,6 +262,14 @@ static void role(void *arg, enum ctiha_server server, u64 epoch)
 
 	(void)epoch;
 	t->role = server;
+}
+
+static void standby(void *arg, bool in_sync)
+{
+	bed *t = arg;
+
+	t->standbys++;
+	t->in_sync = in_sync;
 }
 
 static const struct ctiha_callbacks callbacks = {
@@ -895,6 +911,145 @@ TEST_F(app, client_may_die_before_its_writes_are_safe)
 	EXPECT_EQ(0, self->last_cookie);
 }
 
+/* ---- with and without a standby ---- */
+
+/* At work in a server with a standby in sync. */
+static bool serve_with_standby(bed *t)
+{
+	order(t, '+');
+	if (!run(t, 2000, working) || news(t, 2000) != 'A')
+		return false;
+	order(t, 'j');
+	return news(t, 2000) == 'Y';
+}
+
+static bool in_sync(bed *t)
+{
+	return t->in_sync;
+}
+
+static bool not_in_sync(bed *t)
+{
+	return !t->in_sync;
+}
+
+static int put_wait(struct ctiha *h, int timeout_ms)
+{
+	return ctiha_put_wait(h, CTIHA_CONTENT_CALL, "k", 1, "v", 1, timeout_ms);
+}
+
+TEST_F(app, async_handle_does_not_wait_for_the_standby)
+{
+	bed other = { 0 };
+
+	other.h = ctiha_open(self->path, "async", CTIHA_WORKER | CTIHA_ASYNC,
+			     &callbacks, &other);
+	ASSERT_TRUE(run(&other, 2000, connected));
+	ASSERT_TRUE(serve_with_standby(self));
+	EXPECT_EQ(CTIHA_ACK_ASYNC, put_wait(other.h, 1000));
+	EXPECT_EQ(CTIHA_ACK_STANDBY, put_wait(self->h, 1000));
+	/* The standby is silent, but counts for its patience of 500 ms. */
+	order(self, 'k');
+	EXPECT_EQ(CTIHA_ACK_ASYNC, put_wait(other.h, 400));
+	EXPECT_EQ(-ETIMEDOUT, put_wait(self->h, 100));
+	EXPECT_EQ(CTIHA_ACK_ALONE, put_wait(self->h, 3000));
+	EXPECT_EQ(CTIHA_ACK_ALONE, put_wait(other.h, 1000));
+	EXPECT_EQ(CTIHA_ACK_ALONE,
+		  ctiha_delete_wait(other.h, CTIHA_CONTENT_CALL, "k", 1, 1000));
+	ctiha_close(other.h);
+}
+
+TEST_F(app, standby_that_comes_and_goes_is_told)
+{
+	bed late = { 0 };
+
+	ctiha_on_standby(self->h, standby);
+	ASSERT_TRUE(serve_with_standby(self));
+	ASSERT_TRUE(run(self, 1000, in_sync));
+	EXPECT_TRUE(ctiha_protected(self->h));
+	EXPECT_EQ(1, self->standbys);
+	/* One that comes later is told at once, a reader too. */
+	late.h = ctiha_open(self->path, "late", 0, &callbacks, &late);
+	ctiha_on_standby(late.h, standby);
+	ASSERT_TRUE(run(&late, 1000, in_sync));
+	EXPECT_EQ(CTIHA_ACK_STANDBY, put_wait(self->h, 1000));
+	EXPECT_EQ(1, self->standbys);
+	order(self, 'k');
+	ASSERT_TRUE(run(self, 3000, not_in_sync));
+	EXPECT_FALSE(ctiha_protected(self->h));
+	EXPECT_EQ(2, self->standbys);
+	ASSERT_TRUE(run(&late, 1000, not_in_sync));
+	ctiha_close(late.h);
+}
+
+/* Without a daemon nobody knows of a standby, nor when the office is left. */
+TEST_F(app, standby_is_lost_with_the_daemon_and_the_office)
+{
+	ctiha_on_standby(self->h, standby);
+	ASSERT_TRUE(serve_with_standby(self));
+	ASSERT_TRUE(run(self, 1000, in_sync));
+	order(self, 'f');
+	ASSERT_TRUE(run(self, 1000, not_in_sync));
+	order(self, '+');
+	ASSERT_TRUE(run(self, 3000, in_sync));
+	end_daemon(self, SIGKILL);
+	ASSERT_TRUE(run(self, 1000, not_in_sync));
+	EXPECT_FALSE(ctiha_protected(self->h));
+	EXPECT_EQ(4, self->standbys);
+	ctiha_on_standby(self->h, NULL);
+	ASSERT_TRUE(start_daemon(self));
+	ASSERT_TRUE(serve_with_standby(self));
+	run(self, 100, never);
+	EXPECT_TRUE(ctiha_protected(self->h));
+	EXPECT_EQ(4, self->standbys);
+}
+
+TEST_F(app, needed_standby_that_is_lost_is_told_as_it_is)
+{
+	char value[4];
+
+	order(self, 'r');
+	order(self, '+');
+	ASSERT_TRUE(run(self, 2000, working));
+	EXPECT_EQ(CTIHA_ACK_REFUSED, put_wait(self->h, 1000));
+	EXPECT_EQ(-ENOENT, ctiha_get(self->h, CTIHA_CONTENT_CALL, "k", 1, value,
+				     sizeof(value), 1000));
+	ASSERT_TRUE(serve_with_standby(self));
+	EXPECT_EQ(CTIHA_ACK_STANDBY, put_wait(self->h, 1000));
+	order(self, 'k');
+	run(self, 20, never);
+	EXPECT_EQ(CTIHA_ACK_UNKNOWN, put_wait(self->h, 3000));
+	EXPECT_EQ(CTIHA_ACK_REFUSED, put_wait(self->h, 1000));
+}
+
+/* Flags of a later build mean nothing to this one. */
+TEST_F(app, later_library_is_understood)
+{
+	struct protocol_message *m = calloc(1, sizeof(*m));
+	const struct timeval limit = { .tv_sec = 2 };
+	struct protocol_operation op;
+	struct protocol_cursor cursor;
+	int fd = raw_connect(self);
+	ssize_t len;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	protocol_add(m, &(struct protocol_operation){
+		.type = PROTOCOL_HELLO, .flags = 0xf0,
+	});
+	ASSERT_EQ((ssize_t)m->len, send(fd, m->data, m->len, MSG_NOSIGNAL));
+	len = recv(fd, m->data, sizeof(m->data), 0);
+	ASSERT_LT(0, len);
+	ASSERT_EQ(0, protocol_read(&cursor, m->data, (size_t)len));
+	ASSERT_EQ(1, protocol_next(&cursor, &op));
+	EXPECT_EQ(PROTOCOL_WELCOME, op.type);
+	ASSERT_EQ(1, protocol_next(&cursor, &op));
+	EXPECT_EQ(PROTOCOL_STANDBY, op.type);
+	EXPECT_EQ(0, op.flags);
+	EXPECT_EQ(0, protocol_next(&cursor, &op));
+	close(fd);
+	free(m);
+}
+
 /* Reads a copy of just this size; the first thing that is wrong, or 0. */
 static int parse(const u8 *data, size_t len, unsigned int *operations)
 {
@@ -1000,6 +1155,8 @@ static void answer_badly(int fd, const struct protocol_operation *op)
 		.result = CTIHA_ACK_ALONE,
 	};
 	if (op->type == PROTOCOL_HELLO) {
+		/* As one of a later build may. */
+		say(fd, &(struct protocol_operation){ .type = 200 });
 		say(fd, &(struct protocol_operation){
 			.type = PROTOCOL_WELCOME,
 		});

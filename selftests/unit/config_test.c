@@ -160,6 +160,7 @@ TEST_F(config, minimal)
 	EXPECT_EQ(3, self->c->links[0].multiplier);
 	EXPECT_EQ(0xff, self->c->links[0].peer_mac[5]);
 	EXPECT_STREQ("10.0.0.1 7788", ip(&self->c->links[0].address));
+	EXPECT_FALSE(self->c->sync_needs_standby);
 	EXPECT_STREQ("/run/ctiha/store", self->c->store_dir);
 	EXPECT_STREQ("the peer", self->c->peer_name);
 	EXPECT_EQ(LOG_LEVEL_INFO, self->c->log_level);
@@ -186,7 +187,7 @@ TEST_F(config, complete)
 		"  timeout = 1s key-file = KEYFILE device = eth0 }\n"
 		"service { address = 192.0.2.10/24 device = eth0 }\n"
 		"service { address = \"2001:db8::10/64\" device = eth0 }\n"
-		"sync { port = 99 insecure = yes }\n"
+		"sync { port = 99 insecure = yes without-standby = refuse }\n"
 		"switch { device = eth2 }\n"
 		"hook on-active { command = {\"/bin/a\", \"b c\"} }\n"
 		"hook on-standby { command = {/bin/b} timeout = 100ms }\n"
@@ -196,6 +197,7 @@ TEST_F(config, complete)
 	EXPECT_EQ(CONFIG_BACKEND_PACKET, self->c->backend);
 	EXPECT_STREQ("/r/store", self->c->store_dir);
 	EXPECT_TRUE(self->c->sync_insecure);
+	EXPECT_TRUE(self->c->sync_needs_standby);
 	EXPECT_EQ(64 << 20, self->c->store_size);
 	EXPECT_EQ(1500000000, self->c->lease_ns);
 	EXPECT_EQ(120000000000, self->c->promise_ns);
@@ -401,7 +403,7 @@ TEST_F(config, bad_rest)
 		"hook on-fire { command = {/bin/x} }\n"
 		"hook on-active { command = {\"mail\"} }\n"
 		"hook on-active { }\n"
-		"sync { port = 0 insecure = perhaps }\n"
+		"sync { port = 0 insecure = perhaps without-standby = wait }\n"
 		"sync { }\n"
 		"switch { }\n"
 		"switch { device = eth2 }\n",
@@ -416,6 +418,7 @@ TEST_F(config, bad_rest)
 		"FILE:23: hook on-active has no 'command': add e.g. 'command = {\"/usr/local/sbin/notify\", \"now active\"}'\n"
 		"FILE:24: 'port = 0' is out of range (1 to 65535): write e.g. 'port = 7788'\n"
 		"FILE:24: 'insecure = perhaps' is neither 'yes' nor 'no': write e.g. 'insecure = no'\n"
+		"FILE:24: 'without-standby = wait' is neither 'alone' nor 'refuse': write e.g. 'without-standby = alone'\n"
 		"FILE:25: a second sync: remove one\n"
 		"FILE:26: switch has no 'device': add e.g. 'device = eth2'\n"
 		"FILE:27: a second switch: remove one\n");

@@ -32,7 +32,7 @@
 struct side {
 	struct sync *sync;
 	struct sync_spec spec;
-	u64 acks[3];		/* by enum sync_ack */
+	u64 acks[8];		/* by enum sync_ack */
 	u64 last_cookie;
 	u64 first_alone_ns;
 	u64 unsynced_ns;	/* when the state said so first */
@@ -435,6 +435,18 @@ static int put(bed *t, u16 content, const char *key, const char *value)
 {
 	int rc = sync_write(t->a.sync, content, key, strlen(key), value,
 			    value ? strlen(value) : 0, t->cookie + 1);
+
+	if (!rc)
+		t->cookie++;
+	return rc;
+}
+
+/* Does not wait for the standby. */
+static int put_async(bed *t, const char *key, const char *value)
+{
+	int rc = sync_write_async(t->a.sync, SYNC_CONTENT_CALL, key,
+				  strlen(key), value,
+				  value ? strlen(value) : 0, t->cookie + 1);
 
 	if (!rc)
 		t->cookie++;
@@ -1548,6 +1560,305 @@ TEST_F(sync, office_left_on_an_acknowledgement_is_left)
 	EXPECT_EQ(NULL, self->a.sync->active.connection);
 }
 
+/* ---- writes that do not wait ---- */
+
+/* What A sends from now on does not arrive; the rest of the patience is long. */
+static bool join_and_hold(bed *t)
+{
+	t->a.spec.patience_ms = 60000;
+	if (!only_crossover(t) || !join(t))
+		return false;
+	t->proxy.lanes[0].hold_at = t->proxy.lanes[0].passed;
+	return true;
+}
+
+static u64 acked(const struct side *side)
+{
+	u64 sum = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(side->acks); i++)
+		sum += side->acks[i];
+	return sum;
+}
+
+static bool all_told(bed *t)
+{
+	return acked(&t->a) == t->cookie;
+}
+
+TEST_F(sync, async_is_acknowledged_at_its_commit)
+{
+	char got[8];
+
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put(self, 1, "sync 1", "v"));
+	ASSERT_EQ(0, put_async(self, "async 2", "v"));
+	ASSERT_EQ(0, put(self, 1, "sync 3", "v"));
+	ASSERT_EQ(0, put_async(self, "async 4", "v"));
+	/* Not before. */
+	EXPECT_EQ(0, acked(&self->a));
+	EXPECT_EQ(-ENOENT, store_get(self->a.sync->store, 1, "async 4", 7, got,
+				     sizeof(got)));
+	write_commit(self->a.sync);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_EQ(4, self->a.last_cookie);
+	EXPECT_EQ(1, store_get(self->a.sync->store, 1, "async 4", 7, got,
+			       sizeof(got)));
+	run(self, 300, NULL);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_TRUE(holds(&self->b, "async 2", NULL));
+	/* The standby gets them in their turn, and nobody is told twice. */
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(holds(&self->b, "async 2", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+TEST_F(sync, async_needs_the_lease)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(1, acked(&self->a));
+	/* STANDBY does not. */
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+TEST_F(sync, async_without_a_standby_is_alone)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	self->a.may_act = false;
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_acked));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(2, acked(&self->a));
+}
+
+/* So the standby stays in sync, and memory bounded, however fast they come. */
+TEST_F(sync, async_counts_until_the_standby_has_it)
+{
+	char key[32];
+	int i, rc = 0;
+
+	ASSERT_TRUE(join_and_hold(self));
+	for (i = 0; !rc && i < 100000; i++) {
+		snprintf(key, sizeof(key), "x %d", i);
+		rc = put_async(self, key, "v");
+		if (!(i % 1000))
+			run(self, 1, NULL);
+	}
+	EXPECT_EQ(-EAGAIN, rc);
+	EXPECT_EQ(64 << 10, self->cookie);
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(64 << 10, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(self->a.in_order);
+	EXPECT_FALSE(self->a.sync->backlog.overrun);
+	EXPECT_NE(0, status(&self->a).lag_ns);
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(64 << 10, status(&self->b).records);
+	EXPECT_EQ(0, put_async(self, "again", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(self->cookie, self->a.acks[SYNC_ACK_ASYNC]);
+}
+
+/* The standby takes over without it; what was acknowledged otherwise it has. */
+TEST_F(sync, async_is_lost_with_the_office)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	ASSERT_EQ(0, put(self, 1, "waits", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(status(&self->b).synced);
+	sync_follow(self->a.sync, 3);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(2, acked(&self->a));
+	sync_activate(self->b.sync, 3);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->a, "async", NULL));
+	EXPECT_TRUE(holds(&self->b, "async", NULL));
+	EXPECT_EQ(2, acked(&self->a));
+}
+
+TEST_F(sync, async_survives_an_office_that_nobody_had_meanwhile)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	write_commit(self->a.sync);
+	ASSERT_EQ(0, put_async(self, "more", "v"));
+	write_commit(self->a.sync);
+	sync_follow(self->a.sync, 2);
+	sync_activate(self->a.sync, 4);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+	EXPECT_EQ(0, status(&self->a).diverged);
+	EXPECT_TRUE(holds(&self->b, "async", "v"));
+	EXPECT_TRUE(holds(&self->b, "more", "v"));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, acked(&self->a));
+	EXPECT_EQ(4, status(&self->a).epoch);
+	/* They remember it so. */
+	ASSERT_TRUE(reopen(self, &self->a));
+	ASSERT_TRUE(reopen(self, &self->b));
+	EXPECT_EQ(4, status(&self->a).epoch);
+	ASSERT_TRUE(join(self));
+	EXPECT_EQ(0, status(&self->a).resyncs);
+}
+
+/* They were told at once: the end of the patience is not their news. */
+TEST_F(sync, async_goes_before_what_is_acknowledged_as_alone)
+{
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "async", "v"));
+	ASSERT_EQ(0, put(self, 1, "sync", "v"));
+	run(self, 20, NULL);
+	self->proxy.closed = true;
+	links(self, false, false);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ALONE]);
+	ASSERT_EQ(0, put_async(self, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ALONE]);
+	self->proxy.closed = false;
+	links(self, true, false);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->b, "async", "v"));
+	EXPECT_TRUE(holds(&self->b, "later", "v"));
+	EXPECT_EQ(3, acked(&self->a));
+}
+
+TEST_F(sync, async_callback_may_end_the_office)
+{
+	ASSERT_TRUE(join(self));
+	self->a.leave_epoch = 3;
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	ASSERT_EQ(0, put_async(self, "z", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_REFUSED]);
+}
+
+TEST_F(sync, async_into_a_full_store_is_refused)
+{
+	static char value[8000];
+	u64 i;
+
+	sync_close(self->a.sync);
+	self->a.spec.map_size = 1 << 20;
+	ASSERT_TRUE(open_side(&self->a, self->base, self->error));
+	ASSERT_TRUE(join(self));
+	for (i = 1; i <= 400; i++)
+		ASSERT_EQ(0, sync_write_async(self->a.sync, 1, &i, sizeof(i),
+					      value, sizeof(value),
+					      ++self->cookie));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_REFUSED]);
+	EXPECT_EQ(status(&self->a).position, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_TRUE(self->a.in_order);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+}
+
+/* ---- without a standby ---- */
+
+TEST_F(sync, needed_standby_is_waited_for)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	sync_activate(self->a.sync, 2);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "x", "v"));
+	EXPECT_EQ(-ENOTCONN, put_async(self, "x", "v"));
+	EXPECT_EQ(-EINVAL, put(self, 0, "x", "v"));
+	run(self, 50, NULL);
+	EXPECT_EQ(0, status(&self->a).position);
+	EXPECT_TRUE(status(&self->a).needs_standby);
+	ASSERT_TRUE(join(self));
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+}
+
+TEST_F(sync, losing_a_needed_standby_is_told_as_it_is)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	self->proxy.closed = true;
+	self->proxy.lanes[0].hold_at = self->proxy.lanes[0].passed;
+	ASSERT_EQ(0, put_many(self, "x", 3));
+	ASSERT_EQ(0, put_async(self, "y", "v"));
+	run(self, 20, NULL);
+	EXPECT_EQ(1, acked(&self->a));
+	/* One that was taken in sync, and is committed without. */
+	ASSERT_EQ(0, put(self, 1, "queued", "v"));
+	links(self, false, false);
+	EXPECT_EQ(3, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(4, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(5, acked(&self->a));
+	EXPECT_TRUE(holds(&self->a, "queued", "v"));
+	EXPECT_TRUE(holds(&self->b, "queued", NULL));
+	self->proxy.closed = false;
+	links(self, true, false);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds(&self->b, "queued", "v"));
+	ASSERT_EQ(0, put(self, 1, "later", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_STANDBY]);
+}
+
+/* The patience ends with the links up. */
+TEST_F(sync, silence_of_a_needed_standby_is_told_as_it_is)
+{
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	self->proxy.closed = true;
+	proxy_cut(&self->proxy);
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "y", "v"));
+}
+
+TEST_F(sync, need_of_a_standby_can_change)
+{
+	sync_activate(self->a.sync, 2);
+	ASSERT_EQ(0, put(self, 1, "x", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	sync_need_standby(self->a.sync, true);
+	EXPECT_EQ(-ENOTCONN, put(self, 1, "y", "v"));
+	/* The sync's own are no application's. */
+	ASSERT_EQ(0, write_own(self->a.sync, SYNC_CONTENT_DICTIONARY, "zstd", 4,
+			       "", 0));
+	run(self, 20, NULL);
+	EXPECT_EQ(2, status(&self->a).position);
+	sync_need_standby(self->a.sync, false);
+	ASSERT_EQ(0, put(self, 1, "y", "v"));
+	ASSERT_TRUE(run(self, SOON_MS, all_told));
+	EXPECT_EQ(2, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(2, acked(&self->a));
+}
+
 struct flushed {
 	unsigned int calls;
 	bool good;
@@ -1590,6 +1901,23 @@ TEST_F(sync, flush_waits_for_what_was_written)
 	links(self, false, false);
 	EXPECT_EQ(4, f.calls);
 	EXPECT_FALSE(f.good);
+}
+
+/* So a planned hand-over loses none. */
+TEST_F(sync, flush_waits_for_what_did_not_wait)
+{
+	struct flushed f = { .t = self };
+
+	ASSERT_TRUE(join_and_hold(self));
+	ASSERT_EQ(0, put_async(self, "x", "v"));
+	sync_flush(self->a.sync, on_flushed, &f);
+	run(self, 50, NULL);
+	EXPECT_EQ(1, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_EQ(0, f.calls);
+	proxy_cut(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(1, f.calls);
+	EXPECT_TRUE(f.good);
 }
 
 TEST_F(sync, full_store_refuses_writes_and_lives)
@@ -1697,17 +2025,22 @@ static void speed_up(struct proxy *p)
 }
 
 /* Several times what the slow line carries; does not compress. */
-static int load_one(bed *t)
+static int load_one_by(bed *t, typeof(sync_write) *write)
 {
 	u8 value[LOAD_RECORD];
 	int rc;
 
 	evutil_secure_rng_get_bytes(value, sizeof(value));
-	rc = sync_write(t->a.sync, SYNC_CONTENT_CALL, value, 8, value,
-			sizeof(value), t->cookie + 1);
+	rc = write(t->a.sync, SYNC_CONTENT_CALL, value, 8, value, sizeof(value),
+		   t->cookie + 1);
 	if (!rc)
 		t->cookie++;
 	return rc;
+}
+
+static int load_one(bed *t)
+{
+	return load_one_by(t, sync_write);
 }
 
 /* Until writes no longer wait. Return: of sync_write(). */
@@ -1742,6 +2075,53 @@ TEST_F(sync, slow_standby_does_not_hold_up_writes)
 	EXPECT_EQ(1, self->proxy.connections);
 	EXPECT_EQ(0, status(&self->a).resyncs);
 	EXPECT_TRUE(self->a.in_order);
+}
+
+/* Nor those that would not wait anyway: there is room for them in any case. */
+TEST_F(sync, slow_standby_does_not_hold_up_async_writes)
+{
+	int i;
+
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	for (i = 0; i < LOAD_TURNS && !self->a.acks[SYNC_ACK_ALONE]; i++) {
+		ASSERT_EQ(0, load_one_by(self, sync_write_async));
+		run(self, 1, NULL);
+	}
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ASYNC]);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(SYNC_SLOW, status(&self->a).state);
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(self->cookie, acked(&self->a));
+	EXPECT_TRUE(self->a.in_order);
+}
+
+/* It is as good as lost until it has caught up, and not longer. */
+TEST_F(sync, slow_standby_that_is_needed_is_waited_for_again)
+{
+	int i, rc = 0;
+
+	self->a.spec.needs_standby = true;
+	ASSERT_TRUE(only_crossover(self));
+	ASSERT_TRUE(join(self));
+	slow_down(&self->proxy);
+	for (i = 0; !rc && i < LOAD_TURNS; i++) {
+		rc = load_one(self);
+		run(self, 1, NULL);
+	}
+	EXPECT_EQ(-ENOTCONN, rc);
+	EXPECT_LT(0, self->a.acks[SYNC_ACK_UNKNOWN]);
+	EXPECT_EQ(0, self->a.acks[SYNC_ACK_ALONE]);
+	EXPECT_EQ(0, self->a.sync->active.slow.until_ns);
+	speed_up(&self->proxy);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(0, load_one(self));
+	/* One that is needed from now on is not held off either. */
+	self->a.sync->active.slow.until_ns = U64_MAX;
+	sync_need_standby(self->a.sync, true);
+	EXPECT_EQ(0, self->a.sync->active.slow.until_ns);
 }
 
 /* Its answers come, too late to wait for, and early enough to believe on. */

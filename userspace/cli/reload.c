@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* ctiha reload: read the keys again. */
+/* ctiha reload: read the configuration again. */
 #include <stdio.h>
 
 #include "cli/cli.h"
@@ -26,13 +26,13 @@ static int run(const struct cli *cli, int argc, char **argv)
 const struct cli_verb cli_verb_reload = {
 	.name = "reload",
 	.least = 3,
-	.summary = "read the pair's keys again, without losing a heartbeat",
+	.summary = "read the pair's keys again, and the rule for writes without a standby",
 	.help =
 "Usage: ctiha [-j] reload\n"
 "\n"
 "Has the daemon read its configuration again and use the keys in it: key-file,\n"
-"second-key-file and send-key. All else in the file takes effect at the next start.\n"
-"If the file has an error nothing changes. How to give a pair a new key is in\n"
-"ctihad(8). Needs root.\n",
+"second-key-file and send-key, and without-standby. All else in the file takes effect\n"
+"at the next start. No heartbeat is lost. If the file has an error nothing changes. How\n"
+"to give a pair a new key is in ctihad(8). Needs root.\n",
 	.run = run,
 };

@@ -150,11 +150,19 @@ static void print_security(const json_t *sync)
 	line("Last refusal", text);
 }
 
+static const char *standby_text(const json_t *sync)
+{
+	if (!strcmp(cli_text(sync, "without_standby"), "refuse"))
+		return "needed: without one in sync, writes are refused";
+	return "not needed: without one in sync, writes are acknowledged as alone";
+}
+
 static void print(const json_t *sync)
 {
 	char text[CLI_TRANSFER_LEN + 32];
 
 	line("State", state_text(sync, text, sizeof(text)));
+	line("Standby", standby_text(sync));
 	line("Path", path_text(sync));
 	line("Records", cli_count(cli_number(sync, "records"), text));
 	print_contents(sync);

@@ -220,6 +220,20 @@ void app_role(struct app *app, u8 role, u64 epoch)
 	}
 }
 
+void app_standby(struct app *app, bool in_sync)
+{
+	struct app_client *c, *next;
+
+	if (in_sync == app->in_sync)
+		return;
+	app->in_sync = in_sync;
+	for (c = TAILQ_FIRST(&app->clients); c; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->greeted)
+			app_client_standby(c);
+	}
+}
+
 bool app_alive(const struct app *app)
 {
 	const struct app_client *c;

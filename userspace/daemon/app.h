@@ -73,6 +73,12 @@ void app_stop_work(struct app *app);
 void app_role(struct app *app, u8 role, u64 epoch);
 
 /**
+ * app_standby() - tell clients whether their writes reach a standby
+ * @in_sync: this server is active, and there is a standby in sync
+ */
+void app_standby(struct app *app, bool in_sync);
+
+/**
  * app_acked() - to be called from sync's acked callback
  *
  * Return: true if the write was an application's; false if @cookie is not one

@@ -160,6 +160,14 @@ void app_client_role(struct app_client *c, u8 type)
 	});
 }
 
+void app_client_standby(struct app_client *c)
+{
+	app_client_say(c, &(struct protocol_operation){
+		.type = PROTOCOL_STANDBY,
+		.flags = c->app->in_sync ? PROTOCOL_IN_SYNC : 0,
+	});
+}
+
 void app_client_start(struct app_client *c)
 {
 	c->told = true;

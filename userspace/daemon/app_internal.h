@@ -35,6 +35,7 @@ struct event;
  * @paused: it is not read, until the next app_client_resume()
  * @greeted: it has said hello
  * @worker: it does the work; @told: it was told to start
+ * @async: its writes do not wait for the standby
  * @stopping: it was told to stop and has not confirmed
  * @answers: it answered the last ping that is due
  * @ping: cookie of the last ping; @ping_ns: when it went; @pong: it was answered
@@ -53,6 +54,7 @@ struct app_client {
 	bool paused;
 	bool greeted;
 	bool worker;
+	bool async;
 	bool told;
 	bool stopping;
 	bool answers;
@@ -85,7 +87,7 @@ struct app_writes {
  * @working: between app_start_work() and app_stop_work(), in @work_epoch
  * @stopping: the stopped callback is due when all workers have confirmed
  * @alive: what the daemon was told last
- * @role, @role_epoch: for the clients' information
+ * @role, @role_epoch, @in_sync: for the clients' information
  * @input: the messages that are being read
  */
 struct app {
@@ -111,6 +113,7 @@ struct app {
 	u64 work_epoch;
 	u8 role;
 	u64 role_epoch;
+	bool in_sync;
 	u8 input[APP_INPUTS][PROTOCOL_MESSAGE_MAX];
 };
 
@@ -195,6 +198,12 @@ void app_client_send(struct app_client *c);
  * @type: PROTOCOL_WELCOME or PROTOCOL_ROLE
  */
 void app_client_role(struct app_client *c, u8 type);
+
+/**
+ * app_client_standby() - tell it whether there is a standby in sync
+ * @c: client
+ */
+void app_client_standby(struct app_client *c);
 
 /**
  * app_client_start() - tell a worker to start, in app->work_epoch

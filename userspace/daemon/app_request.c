@@ -104,12 +104,14 @@ static void take_hello(struct app_client *c,
 	}
 	c->greeted = true;
 	c->worker = op->flags & PROTOCOL_WORKER;
+	c->async = op->flags & PROTOCOL_ASYNC;
 	c->answers = true;
 	c->pong = true;
 	log_info("app: %s \"%.*s\" connected", c->worker ? "worker" : "reader",
 		 (int)(op->value_len < 32 ? op->value_len : 32),
 		 (const char *)op->value);
 	app_client_role(c, PROTOCOL_WELCOME);
+	app_client_standby(c);
 	if (c->worker && app->working)
 		app_client_start(c);
 	app_check_alive(app);

@@ -17,6 +17,8 @@
 static_assert((int)CTIHA_ACK_STANDBY == (int)SYNC_ACK_STANDBY);
 static_assert((int)CTIHA_ACK_ALONE == (int)SYNC_ACK_ALONE);
 static_assert((int)CTIHA_ACK_REFUSED == (int)SYNC_ACK_REFUSED);
+static_assert((int)CTIHA_ACK_UNKNOWN == (int)SYNC_ACK_UNKNOWN);
+static_assert((int)CTIHA_ACK_ASYNC == (int)SYNC_ACK_ASYNC);
 
 /* A write that the sync has taken; next: of the free ones. */
 struct app_slot {
@@ -112,9 +114,18 @@ static u8 ack_of_error(int rc)
 	return rc == -EINVAL ? CTIHA_ACK_INVALID : CTIHA_ACK_REFUSED;
 }
 
-void app_write_take(struct app_client *c, const struct protocol_operation *op)
+static int write_to_sync(const struct app_client *c,
+			 const struct protocol_operation *op, u64 cookie)
 {
 	bool put = op->type == PROTOCOL_PUT;
+
+	return (c->async ? sync_write_async : sync_write)(
+		c->app->sync, op->content, op->key, op->key_len,
+		put ? op->value : NULL, put ? op->value_len : 0, cookie);
+}
+
+void app_write_take(struct app_client *c, const struct protocol_operation *op)
+{
 	struct app *app = c->app;
 	u32 slot;
 	int rc;
@@ -128,9 +139,7 @@ void app_write_take(struct app_client *c, const struct protocol_operation *op)
 		say_ack(c, op->cookie, CTIHA_ACK_BUSY);
 		return;
 	}
-	rc = sync_write(app->sync, op->content, op->key, op->key_len,
-			put ? op->value : NULL, put ? op->value_len : 0,
-			COOKIE_BIT | slot);
+	rc = write_to_sync(c, op, COOKIE_BIT | slot);
 	if (!rc)
 		return;
 	give_slot(app, slot);

@@ -137,6 +137,7 @@ struct config_hook {
  * @switch_nic: the telephone switch
  * @sync_port: TCP port of the state sync
  * @sync_insecure: no TLS on it
+ * @sync_needs_standby: without one in sync no writes are taken
  * @sync_dictionary: zstd dictionary that its first records are compressed with
  * @user, @group: to run as, "" to stay; @uid, @gid: their numbers
  * @log_level: enum log_level
@@ -168,6 +169,7 @@ struct config {
 	struct config_switch switch_nic;
 	u16 sync_port;
 	bool sync_insecure;
+	bool sync_needs_standby;
 	char sync_dictionary[CONFIG_PATH_LEN];
 	char user[CONFIG_NAME_LEN];
 	char group[CONFIG_NAME_LEN];

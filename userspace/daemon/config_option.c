@@ -68,6 +68,13 @@ static const struct words yes_or_no = {
 	},
 };
 
+static const struct words standby_needs = {
+	"is neither 'alone' nor 'refuse'", {
+		{ "alone", false },
+		{ "refuse", true },
+	},
+};
+
 static const struct words levels = {
 	"is none of 'error', 'warning', 'info' and 'debug'", {
 		{ "error", LOG_LEVEL_ERROR },
@@ -199,6 +206,8 @@ static const struct option sync_options[] = {
 	    .words = &yes_or_no),
 	OPT("dictionary", PATH, config.sync_dictionary, MAY,
 	    "/usr/share/ctiha/calls.dict"),
+	OPT("without-standby", WORD, config.sync_needs_standby, MAY, "alone",
+	    .words = &standby_needs),
 };
 
 static const struct option hook_options[] = {

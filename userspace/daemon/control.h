@@ -41,8 +41,8 @@
  * node     node, peer: as document_node() and document_peer() write them
  * sync     the fields of status.sync and epoch, digest, peer_digest, tx_bytes,
  *          rx_bytes, raw_bytes and packed_bytes of the records sent, before and after
- *          compression, encryption, dictionary, damaged, refused,
- *          refused_ms, diverged, scrubs, resyncs,
+ *          compression, encryption, without_standby (alone, refuse), dictionary,
+ *          damaged, refused, refused_ms, diverged, scrubs, resyncs,
  *          contents: [{content, records, digest, peer_records, peer_digest,
  *          comparable}]: comparable if both are of the same position
  * monitor  after {"ok": true}: node, peer and links as they are, then events, as

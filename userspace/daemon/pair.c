@@ -250,7 +250,7 @@ static void hear_sync(void *arg, const struct sync_status *status)
 {
 	struct pair *p = arg;
 
-	(void)status;
+	app_standby(p->app, status->protected);
 	pair_consider(p);
 }
 

@@ -128,7 +128,8 @@ struct pair *pair_open(struct event_base *base, const struct config *config,
 void pair_end(struct pair *p);
 
 /**
- * pair_reload() - read the configuration again and use its keys
+ * pair_reload() - read the configuration again, use its keys, and its rule for
+ *                 writes without a standby
  * @p: the daemon
  * @error: receives the reason on failure
  * @size: of @error

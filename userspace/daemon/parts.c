@@ -34,6 +34,7 @@ static bool open_sync(struct pair *p, char *error, size_t size)
 	struct sync_spec spec = {
 		.pair = c->pair, .node = c->node, .map_size = c->store_size,
 		.insecure = c->sync_insecure,
+		.needs_standby = c->sync_needs_standby,
 	};
 	unsigned int i;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Reading the configuration again while the daemon serves: the keys, nothing else.
- * A file that has an error changes nothing.
+ * Reading the configuration again while the daemon serves: the keys, and whether
+ * writes need a standby; nothing else. A file that has an error changes nothing.
  */
 #include <stdlib.h>
 
@@ -22,6 +22,13 @@ static int use_keys(struct pair *p, const struct config *config)
 	return 0;
 }
 
+static void use_rule(struct pair *p, const struct config *config)
+{
+	sync_need_standby(p->sync, config->sync_needs_standby);
+	log_info("without a standby in sync, writes are %s",
+		 config->sync_needs_standby ? "refused" : "acknowledged as alone");
+}
+
 /* Its own errors, first line by line to the log. */
 static bool apply(struct pair *p, FILE *errors, char *error, size_t size)
 {
@@ -34,6 +41,8 @@ static bool apply(struct pair *p, FILE *errors, char *error, size_t size)
 		return false;
 	}
 	err = use_keys(p, config);
+	if (!err)
+		use_rule(p, config);
 	config_free(config);
 	if (err)
 		snprintf(error, size, "the heartbeat backend does not take the keys: %s",

@@ -60,6 +60,8 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "dictionary", number(s->dictionary));
 	json_object_set_new(o, "encryption",
 			    json_string(s->insecure ? "none" : "tls1.3"));
+	json_object_set_new(o, "without_standby",
+			    json_string(s->needs_standby ? "refuse" : "alone"));
 	json_object_set_new(o, "damaged", number(s->damaged));
 	if (s->refused) {
 		json_object_set_new(o, "refused", json_string(s->refused));
@@ -223,6 +225,16 @@ static json_t *alarms_document(struct pair *p, u64 now)
 	return alarms;
 }
 
+static const char *advice_without_standby(const struct pair *p)
+{
+	struct sync_status s;
+
+	sync_status(p->sync, &s);
+	if (s.needs_standby && !s.protected)
+		return "repair the peer: until then no writes are taken; to do without, set without-standby = alone and ctiha reload";
+	return "repair the peer: until then a failure of this server stops the service";
+}
+
 static const char *advice(const struct pair *p)
 {
 	if (p->verdict.reason == JUDGE_REASON_MAY_SERVE_ALONE)
@@ -230,7 +242,7 @@ static const char *advice(const struct pair *p)
 	if (p->verdict.alarms & JUDGE_ALARM_NO_ACTIVE)
 		return "nobody serves: see the reason above and the alarms";
 	if (p->verdict.alarms & JUDGE_ALARM_NO_STANDBY)
-		return "repair the peer: until then a failure of this server stops the service";
+		return advice_without_standby(p);
 	if (p->verdict.alarms)
 		return "repair what the alarms name; the service goes on meanwhile";
 	return "nothing to do";

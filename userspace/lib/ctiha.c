@@ -37,6 +37,21 @@ static void call_role(struct ctiha *h, const struct protocol_operation *op)
 	h->calling = before;
 }
 
+/* There is a standby in sync, or there is none: tell, if that is new. */
+static void note_standby(struct ctiha *h, bool in_sync)
+{
+	bool before = h->calling;
+
+	if (h->in_sync == in_sync)
+		return;
+	h->in_sync = in_sync;
+	if (!h->standby)
+		return;
+	h->calling = true;
+	h->standby(h->arg, in_sync);
+	h->calling = before;
+}
+
 /* ---- hearing ---- */
 
 static void take_ack(struct ctiha *h, const struct protocol_operation *op)
@@ -95,6 +110,9 @@ static void take(struct ctiha *h, const struct protocol_operation *op)
 			.type = PROTOCOL_PONG, .cookie = op->cookie,
 		});
 		break;
+	case PROTOCOL_STANDBY:
+		note_standby(h, op->flags & PROTOCOL_IN_SYNC);
+		break;
 	}
 }
 
@@ -131,11 +149,14 @@ static void receive(struct ctiha *h)
 
 static void connect_daemon(struct ctiha *h)
 {
+	bool worker = h->flags & CTIHA_WORKER, async = h->flags & CTIHA_ASYNC;
+
 	if (!ctiha_channel_connect(&h->channel))
 		return;
 	ctiha_channel_say(&h->channel, &(struct protocol_operation){
 		.type = PROTOCOL_HELLO,
-		.flags = h->flags & CTIHA_WORKER ? PROTOCOL_WORKER : 0,
+		.flags = (worker ? PROTOCOL_WORKER : 0) |
+			 (async ? PROTOCOL_ASYNC : 0),
 		.value = h->name, .value_len = strlen(h->name),
 	});
 	ctiha_channel_send(&h->channel);
@@ -151,6 +172,7 @@ static void disconnect(struct ctiha *h)
 	h->stopping = false;
 	ctiha_request_lost(h);
 	ctiha_write_lost(h);
+	note_standby(h, false);
 	/* Without its daemon nobody keeps this server from being replaced. */
 	if (was_working)
 		call_work(h, h->callbacks.stop_work);
@@ -216,6 +238,16 @@ bool ctiha_connected(const struct ctiha *h)
 bool ctiha_working(const struct ctiha *h)
 {
 	return h->working;
+}
+
+void ctiha_on_standby(struct ctiha *h, void (*standby)(void *arg, bool in_sync))
+{
+	h->standby = standby;
+}
+
+bool ctiha_protected(const struct ctiha *h)
+{
+	return h->in_sync;
 }
 
 int ctiha_dispatch(struct ctiha *h)

@@ -58,11 +58,18 @@ enum ctiha_content {
 enum ctiha_ack {
 	CTIHA_ACK_STANDBY = 0,	/* committed on both servers */
 	CTIHA_ACK_ALONE = 1,	/* committed here; there is no standby in sync */
-	CTIHA_ACK_REFUSED = 2,	/* not active, or store full: do not rely on it */
+	CTIHA_ACK_REFUSED = 2,	/* not active, store full, or a standby is needed and
+				 * there is none in sync: do not rely on it
+				 */
 	CTIHA_ACK_BUSY = 3,	/* not taken: too many under way, try later */
 	CTIHA_ACK_INVALID = 4,	/* not taken: content id, key or value */
-	CTIHA_ACK_UNKNOWN = 5,	/* daemon lost: may or may not be committed */
+	CTIHA_ACK_UNKNOWN = 5,	/* daemon lost: may or may not be committed; or a
+				 * needed standby lost: committed here, perhaps there
+				 */
 	CTIHA_ACK_NOT_FOUND = 6,	/* of a read only */
+	CTIHA_ACK_ASYNC = 7,	/* committed here, on its way to the standby; the loss
+				 * of this server may lose it. With CTIHA_ASYNC only
+				 */
 };
 
 /* What the server is. */
@@ -74,6 +81,7 @@ enum ctiha_server {
 
 enum ctiha_open_flags {
 	CTIHA_WORKER = 1 << 0,	/* does the work; without it: only reads */
+	CTIHA_ASYNC = 1 << 1,	/* its writes do not wait for the standby */
 };
 
 /**
@@ -256,6 +264,29 @@ bool ctiha_connected(const struct ctiha *h);
  * @h: handle
  */
 bool ctiha_working(const struct ctiha *h);
+
+/**
+ * ctiha_on_standby() - be told when the standby comes and goes
+ * @h: handle
+ * @standby: called with what ctiha_open() was given as @arg, like the callbacks
+ *           there, when @in_sync is another than before; NULL: not any more
+ *
+ * @in_sync: this server is active, and there is a standby that holds all its writes:
+ * new ones are acknowledged as CTIHA_ACK_STANDBY, or CTIHA_ACK_ASYNC. It begins with
+ * false, and is false without a daemon. Acknowledgements of another kind may come
+ * shortly before the callback.
+ */
+void ctiha_on_standby(struct ctiha *h,
+		      void (*standby)(void *arg, bool in_sync));
+
+/**
+ * ctiha_protected() - is this server active, with a standby in sync?
+ * @h: handle
+ *
+ * What ctiha_on_standby() told last, or would have told. Never with a daemon of an
+ * earlier version, which does not say it.
+ */
+bool ctiha_protected(const struct ctiha *h);
 
 #ifdef __cplusplus
 }

@@ -64,7 +64,9 @@ struct request {
 
 /**
  * struct ctiha - a handle
+ * @standby: see ctiha_on_standby()
  * @welcome: the daemon has said what it is
+ * @in_sync: and that there is a standby in sync
  * @working: between start_work and stop_work; @epoch: of either
  * @stopping: stop_work was called, ctiha_stopped() was not
  * @calling: inside a callback
@@ -75,9 +77,11 @@ struct ctiha {
 	char name[64];
 	unsigned int flags;
 	struct ctiha_callbacks callbacks;
+	void (*standby)(void *arg, bool in_sync);
 	void *arg;
 	struct channel channel;
 	bool welcome;
+	bool in_sync;
 	bool working;
 	bool stopping;
 	bool calling;

@@ -6,6 +6,9 @@
  * ends run on one host, so numbers are in its byte order; both check all they
  * read, as either may be broken. The application opens with HELLO.
  *
+ * Either end may be of an earlier build: flags that it does not know mean nothing to
+ * it, nor do types of operations to libctiha. The daemon hangs up on those.
+ *
  * No I/O; used by both ends.
  */
 #ifndef CTIHA_PROTOCOL_H
@@ -23,7 +26,7 @@
 
 enum protocol_type {
 	/* application to daemon */
-	PROTOCOL_HELLO = 1,	/* flags: PROTOCOL_WORKER; value: name */
+	PROTOCOL_HELLO = 1,	/* flags: PROTOCOL_WORKER, PROTOCOL_ASYNC; value: name */
 	PROTOCOL_PUT,		/* content, key, value, cookie */
 	PROTOCOL_DELETE,	/* content, key, cookie */
 	PROTOCOL_GET,		/* content, key, cookie: RECORD, END */
@@ -39,11 +42,14 @@ enum protocol_type {
 	PROTOCOL_STOP,		/* epoch */
 	PROTOCOL_ROLE,		/* role, epoch */
 	PROTOCOL_PING,		/* cookie */
+	PROTOCOL_STANDBY,	/* flags: PROTOCOL_IN_SYNC */
 };
 
 enum protocol_flag {
 	PROTOCOL_WORKER = 1 << 0,
 	PROTOCOL_MORE = 1 << 1,
+	PROTOCOL_ASYNC = 1 << 2,	/* its writes do not wait for the standby */
+	PROTOCOL_IN_SYNC = 1 << 3,
 };
 
 /**

@@ -61,8 +61,24 @@
  *    so it does not believe), or it diverged, which it sees as well as we do, in
  *    the keepalive before.
  *
+ * If the rule is to need a standby (sync_need_standby()) there is no ALONE: writes
+ * are taken in In sync only, and those that wait when it ends are UNKNOWN. The rest
+ * is as it was.
+ *
  * A STANDBY acknowledgement needs no lease: the standby has committed the write
  * before it could take over, whoever is active now.
+ *
+ * In sync, a write whose application does not want to wait is acknowledged as ASYNC
+ * at its commit, if may_act says that this server may still act; refused if not. It
+ * promises nothing about the standby, so "synced" says nothing about it: the standby
+ * that takes over, for whatever reason, may lack it, and when this server joins that
+ * one, it is gone. The above is as true as without it, since it travels like
+ * every other write, in its place in the stream: whoever has acknowledged a
+ * position has all those before it, and a keepalive that says "synced" stands
+ * behind all that is committed, in whatever way it was acknowledged. What was not yet
+ * sent when the role changed stays in the backlog: if this server becomes active again
+ * with nobody in between, the standby gets it then. A planned hand-over waits
+ * for it (sync_flush()). In Alone and Joining there is no ASYNC: these are ALONE.
  */
 #include "common/clock.h"
 #include "common/log.h"
@@ -118,8 +134,8 @@ static void join_anew(struct sync *s)
 	join(s);
 }
 
-/* It answers, but so late that writes cannot wait for it. */
-static void leave_behind(struct sync *s, u64 now)
+/* Writes go on without it for a while. */
+static void hold_off(struct sync *s, u64 now)
 {
 	struct slowness *slow = &s->active.slow;
 
@@ -130,6 +146,18 @@ static void leave_behind(struct sync *s, u64 now)
 	slow->until_ns = now + slow->hold_ns;
 	log_warning("sync: the standby is too slow: writes do not wait for it for %llu s; see Documentation/sync.rst",
 		    (unsigned long long)(slow->hold_ns / CTIHA_NS_PER_MS / 1000));
+}
+
+/*
+ * It answers, but so late that writes cannot wait for it. If it is needed no write is
+ * taken without it, so it catches up soon, and nobody gains by a delay.
+ */
+static void leave_behind(struct sync *s, u64 now)
+{
+	if (s->spec.needs_standby)
+		log_warning("sync: the standby is too slow: no writes are taken until it has caught up");
+	else
+		hold_off(s, now);
 	join(s);
 }
 
@@ -205,6 +233,8 @@ void active_committed(struct sync *s)
 	/* Release first: settle() must find nothing that waits as if alone. */
 	if (s->active.mode != ACTIVE_IN_SYNC)
 		write_release_alone(s);
+	else
+		write_tell_async(s);
 	pump(s);
 }
 

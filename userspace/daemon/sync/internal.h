@@ -49,14 +49,15 @@ enum active_mode {
 	ACTIVE_IN_SYNC,		/* writes wait for the standby */
 };
 
-/* A write that was taken and not yet acknowledged. */
+/* A write that was taken, and that the standby has not committed yet. */
 struct write {
 	u64 cookie;
 	u64 position;		/* 0 while it is only queued */
 	u64 taken_ns;
 	u32 size;
 	bool refused;		/* the store did not take it */
-	bool own;		/* the sync's: nobody is told */
+	bool async;		/* does not wait for the standby */
+	bool told;		/* what became of it; or nobody is to be: the sync's own */
 };
 
 /* A record in the batch that the next commit takes. */
@@ -70,10 +71,11 @@ struct queued {
 };
 
 /**
- * struct writes - ring of writes not acknowledged, and what is queued of them
+ * struct writes - ring of writes the standby lacks, and what is queued of them
  * @ring: @size entries, a power of two; @count used, from @head on; the last
  *        @queued_count of them are queued, in order
  * @bytes: of all of them
+ * @seen: so many, from @head on, write_tell_async() has seen
  * @queued: by order; @records: encoded as they travel
  * @own: one of the queued is the sync's own
  * @commit: commits what is queued, once per turn of the event loop
@@ -83,6 +85,7 @@ struct writes {
 	u32 size;
 	u32 head;
 	u32 count;
+	u32 seen;
 	size_t bytes;
 	struct queued *queued;
 	u32 queued_count;
@@ -275,13 +278,26 @@ void write_commit(struct sync *s);
 /* Acknowledge committed writes up to a position. */
 void write_release(struct sync *s, u64 position, enum sync_ack ack);
 
-/* As SYNC_ACK_ALONE, or refused if this server may not act. */
+/**
+ * write_release_alone() - acknowledge all committed writes, as no standby is in sync
+ *
+ * As SYNC_ACK_ALONE, or refused if this server may not act; as SYNC_ACK_UNKNOWN if
+ * it needs a standby.
+ */
 void write_release_alone(struct sync *s);
+
+/**
+ * write_tell_async() - acknowledge the committed writes that do not wait
+ *
+ * As SYNC_ACK_ASYNC, or refused if this server may not act. They stay in the ring,
+ * and leave it with the others, without a word.
+ */
+void write_tell_async(struct sync *s);
 
 /* Refuse all, forget what is queued. */
 void write_refuse(struct sync *s);
 
-/* Age of the oldest one that waits, 0 if none does. */
+/* Age of the oldest one in the ring, 0 if there is none. */
 u64 write_lag_ns(const struct sync *s, u64 now_ns);
 
 /* Tell those waiting for a flush up to @position; all if not @flushed. */

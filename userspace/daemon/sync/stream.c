@@ -229,6 +229,32 @@ bool stream_resume(struct sync *s, const struct store_state *state)
 	return true;
 }
 
+/*
+ * The standby counts what it is sent as written in our epoch, also what an earlier
+ * term of ours has left to be sent. So do we, or its state would not be ours.
+ */
+static void count_in_our_epoch(struct sync *s, struct backlog_batch *batch)
+{
+	u64 epoch = s->shared.epoch;
+
+	if (batch->after.epoch == epoch)
+		return;
+	batch->after.epoch = epoch;
+	if (s->backlog.cursor || store_begin(s->store))
+		return;
+	/* It was the last one: what it leads to is the state of the store. */
+	store_set_position(s->store, epoch, batch->after.position);
+	store_commit(s->store);
+}
+
+static const struct backlog_batch *next_batch(struct sync *s)
+{
+	struct backlog_batch *batch = backlog_next(&s->backlog);
+
+	count_in_our_epoch(s, batch);
+	return batch;
+}
+
 static void send_batch(struct sync *s, const struct backlog_batch *batch)
 {
 	connection_send(s->active.connection, batch->content, dictionary_flag(s),
@@ -254,7 +280,7 @@ static bool send_merged(struct sync *s)
 
 	merge_reset(&s->merge);
 	do {
-		batch = backlog_next(&s->backlog);
+		batch = next_batch(s);
 		if (merge_add(&s->merge, batch))
 			return false;
 	} while (fits(s, s->backlog.cursor, enough));
@@ -287,7 +313,7 @@ static bool send_writes(struct sync *s)
 		return true;
 	/* Also without the memory to merge. */
 	s->backlog.cursor = first;
-	send_batch(s, backlog_next(&s->backlog));
+	send_batch(s, next_batch(s));
 	return true;
 }
 

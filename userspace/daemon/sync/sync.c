@@ -72,6 +72,7 @@ static void fill_active(const struct sync *s, struct sync_status *st)
 
 	st->state = active_state(s);
 	st->synced = a->mode == ACTIVE_IN_SYNC;
+	st->protected = st->synced;
 	if (a->connection)
 		st->path = path_kinds[a->connection->path];
 	st->peer_position = a->peer.position;
@@ -126,6 +127,7 @@ void sync_status(struct sync *s, struct sync_status *st)
 	st->packed_bytes = s->shared.packed_bytes;
 	st->dictionary = packet_codec_dictionary(s->shared.codec);
 	st->insecure = s->shared.transport.insecure;
+	st->needs_standby = s->spec.needs_standby;
 	st->damaged = s->shared.damaged;
 	st->refused = s->shared.why[0] ? s->shared.why : NULL;
 	st->refused_ns = s->shared.why_ns;
@@ -148,6 +150,7 @@ void sync_changed(struct sync *s)
 	sync_status(s, &now);
 	if (coarse(now.state) == coarse(s->told.state) &&
 	    now.path == s->told.path && now.synced == s->told.synced &&
+	    now.protected == s->told.protected &&
 	    now.differed_ns == s->told.differed_ns)
 		return;
 	s->told = now;
@@ -294,6 +297,14 @@ void sync_rekey(struct sync *s, const struct keys *keys)
 	*own = *keys;
 	for (slot = 0; slot < CTIHA_KEY_SLOTS; slot++)
 		mac_derive(keys->key[slot], "ctiha sync", own->key[slot]);
+}
+
+void sync_need_standby(struct sync *s, bool needed)
+{
+	s->spec.needs_standby = needed;
+	/* One that was left behind is needed now. */
+	if (needed)
+		s->active.slow.until_ns = 0;
 }
 
 struct sync *sync_open(struct event_base *base, const struct sync_spec *spec,

@@ -54,6 +54,7 @@ struct sync_path {
  * @patience_ms: how long writes wait for a standby that is there (links up) but
  *               does not answer, before it counts as absent; 0 for 2000. More
  *               than four times the links' detection time
+ * @needs_standby: see sync_need_standby()
  * @paths: crossover, LAN
  */
 struct sync_spec {
@@ -65,14 +66,17 @@ struct sync_spec {
 	u64 map_size;
 	char dictionary[256];
 	u32 patience_ms;
+	bool needs_standby;
 	struct sync_path paths[2];
 };
 
-/* How a write was made safe. */
+/* How a write was made safe. The numbers are those of enum ctiha_ack. */
 enum sync_ack {
-	SYNC_ACK_STANDBY,	/* the standby has committed it */
-	SYNC_ACK_ALONE,		/* there is no standby in sync: only we have */
-	SYNC_ACK_REFUSED,	/* not active (any more) or store full: no promise */
+	SYNC_ACK_STANDBY = 0,	/* the standby has committed it */
+	SYNC_ACK_ALONE = 1,	/* there is no standby in sync: only we have */
+	SYNC_ACK_REFUSED = 2,	/* not active (any more) or store full: no promise */
+	SYNC_ACK_UNKNOWN = 5,	/* we have; nobody knows whether the standby has */
+	SYNC_ACK_ASYNC = 7,	/* only we have; it is on its way to the standby */
 };
 
 enum sync_state {
@@ -88,6 +92,7 @@ enum sync_state {
 struct sync_status {
 	enum sync_state state;
 	bool synced;		/* see below */
+	bool protected;		/* this server is active, and synced */
 	u8 path;		/* enum ctiha_link_kind in use, 0 none */
 	u64 epoch;
 	u64 position;		/* last write applied here */
@@ -101,6 +106,7 @@ struct sync_status {
 	u64 packed_bytes;	/* after it */
 	u32 dictionary;		/* id of the one in use; 0: none */
 	bool insecure;		/* configured without TLS */
+	bool needs_standby;	/* configured: see sync_need_standby() */
 	u64 damaged;		/* packets discarded, connections refused */
 	const char *refused;	/* why the last one was; NULL: none was */
 	u64 refused_ns;		/* when that was first said */
@@ -108,7 +114,7 @@ struct sync_status {
 	u64 differed_ns;	/* when that, or a damaged record, was seen last */
 	u64 scrubs;		/* times all records were looked at again */
 	u64 resyncs;		/* full transfers begun */
-	u64 lag_ns;		/* age of the oldest unacknowledged write */
+	u64 lag_ns;		/* age of the oldest write that the standby lacks */
 	u64 transfer_done;	/* records, during SYNC_TRANSFER */
 	u64 transfer_total;
 	u64 transfer_rate;	/* records per second; 0: not known yet */
@@ -116,7 +122,8 @@ struct sync_status {
 
 /*
  * synced, on the active: writes are acknowledged by the standby. On the standby:
- * this store holds every write the active has acknowledged. It stays true when
+ * this store holds every write the active has acknowledged, but for those as
+ * SYNC_ACK_ASYNC, of which it may lack the last ones. It stays true when
  * the active falls silent (that is the moment to take over), and ends when
  * the links say that the active lives while the sync hears nothing of it
  * for half the patience. The active waits the whole patience before it
@@ -127,8 +134,8 @@ struct sync_status {
  * struct sync_callbacks
  * @acked: a write is safe, or refused; cookie is the one passed to sync_write
  * @state: the state changed
- * @may_act: asked before a write is acknowledged without a standby: does this
- *           server hold its lease at this instant?
+ * @may_act: asked before a write is acknowledged that no standby has committed:
+ *           does this server hold its lease at this instant?
  */
 struct sync_callbacks {
 	void (*acked)(void *arg, u64 cookie, enum sync_ack ack);
@@ -146,6 +153,16 @@ void sync_close(struct sync *sync);
  * @keys: new ones; connections that are up go on under their session key
  */
 void sync_rekey(struct sync *sync, const struct keys *keys);
+
+/**
+ * sync_need_standby() - what to do with writes while no standby is in sync
+ * @needed: true: they are not taken; false: they are acknowledged as SYNC_ACK_ALONE
+ *
+ * If needed, those that wait when the standby is lost are acknowledged as
+ * SYNC_ACK_UNKNOWN: they are committed here, and it is too late to refuse them.
+ * The sync's own writes are taken in any case.
+ */
+void sync_need_standby(struct sync *sync, bool needed);
 
 /**
  * sync_activate() - this server acts in @epoch: accept writes, serve the peer
@@ -167,7 +184,7 @@ void sync_follow(struct sync *sync, u64 epoch);
  * @crossover, @lan: heartbeat session is up
  *
  * Both down means the peer is gone: writes waiting for it are acknowledged as
- * SYNC_ACK_ALONE, if this server may act. Until the first call both are down,
+ * SYNC_ACK_ALONE, if this server may act and needs no standby. Until the first call both are down,
  * and the active does not look for a standby.
  */
 void sync_links(struct sync *sync, bool crossover, bool lan);
@@ -180,11 +197,24 @@ void sync_links(struct sync *sync, bool crossover, bool lan);
  * @value_len: 0 to SYNC_VALUE_MAX
  * @cookie: given back by the acked callback
  *
- * Return: 0; -EROFS if this server is not active, -EINVAL, -ENOSPC, -EAGAIN if
- * the queue is full (wait for acknowledgements).
+ * Return: 0; -EROFS if this server is not active, -ENOTCONN if it needs a standby
+ * and has none in sync, -EINVAL, -ENOSPC, -EAGAIN if the queue is full (wait for
+ * acknowledgements).
  */
 int sync_write(struct sync *sync, u16 content, const void *key, size_t key_len,
 	       const void *value, size_t value_len, u64 cookie);
+
+/**
+ * sync_write_async() - the same, without waiting for the standby
+ *
+ * Acknowledged when it is committed here: as SYNC_ACK_ASYNC if there is a standby in
+ * sync, and this server may act. It counts for the queue until the standby has it.
+ *
+ * Return: as sync_write().
+ */
+int sync_write_async(struct sync *sync, u16 content, const void *key,
+		     size_t key_len, const void *value, size_t value_len,
+		     u64 cookie);
 
 /**
  * sync_read() - one record from the local store

@@ -7,6 +7,13 @@
  * whether it waits for the standby. Positions are given when the commit has
  * succeeded, so they have no gaps.
  *
+ * An asynchronous write does not wait, but keeps its place in the ring until the
+ * standby has it: the ring is what bounds how far the standby may lag. If it left
+ * at once, a flood of them would overrun the backlog, and the standby would have to
+ * be sent all anew, without being in sync meanwhile: the writers who do wait would
+ * pay for it. So it is pushed back as they are, when there is no room; a standby
+ * that is silent holds it up for the length of the patience at most.
+ *
  * Callbacks come when everything is in order: they may write, read and even
  * change this server's role.
  */
@@ -144,10 +151,26 @@ static int take(struct sync *s, u16 content, const void *key, size_t key_len,
 int write_own(struct sync *s, u16 content, const void *key, size_t key_len,
 	      const void *value, size_t value_len)
 {
-	const struct write write = { .own = true };
+	const struct write write = { .told = true };
 
 	s->writes.own = true;
 	return take(s, content, key, key_len, value, value_len, &write);
+}
+
+/* An application's. */
+static int take_checked(struct sync *s, u16 content, const void *key,
+			size_t key_len, const void *value, size_t value_len,
+			const struct write *write)
+{
+	if (s->side != SYNC_SIDE_ACTIVE)
+		return -EROFS;
+	if (!content || content > SYNC_CONTENT_MAX || !key || !key_len ||
+	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
+	    (!value && value_len))
+		return -EINVAL;
+	if (s->spec.needs_standby && s->active.mode != ACTIVE_IN_SYNC)
+		return -ENOTCONN;
+	return take(s, content, key, key_len, value, value_len, write);
 }
 
 int sync_write(struct sync *s, u16 content, const void *key, size_t key_len,
@@ -155,13 +178,16 @@ int sync_write(struct sync *s, u16 content, const void *key, size_t key_len,
 {
 	const struct write write = { .cookie = cookie };
 
-	if (s->side != SYNC_SIDE_ACTIVE)
-		return -EROFS;
-	if (!content || content > SYNC_CONTENT_MAX || !key || !key_len ||
-	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
-	    (!value && value_len))
-		return -EINVAL;
-	return take(s, content, key, key_len, value, value_len, &write);
+	return take_checked(s, content, key, key_len, value, value_len, &write);
+}
+
+int sync_write_async(struct sync *s, u16 content, const void *key,
+		     size_t key_len, const void *value, size_t value_len,
+		     u64 cookie)
+{
+	const struct write write = { .cookie = cookie, .async = true };
+
+	return take_checked(s, content, key, key_len, value, value_len, &write);
 }
 
 /* ---- commit ---- */
@@ -368,6 +394,14 @@ void write_commit(struct sync *s)
 
 /* ---- acknowledge ---- */
 
+/* @write may have left the ring. */
+static void tell(struct sync *s, const struct write *write, enum sync_ack ack)
+{
+	if (!write->told)
+		s->callbacks.acked(s->arg, write->cookie,
+				   write->refused ? SYNC_ACK_REFUSED : ack);
+}
+
 void write_release(struct sync *s, u64 position, enum sync_ack ack)
 {
 	struct writes *w = &s->writes;
@@ -380,11 +414,18 @@ void write_release(struct sync *s, u64 position, enum sync_ack ack)
 		w->bytes -= first.size;
 		w->head = (w->head + 1) & (w->size - 1);
 		w->count--;
-		if (!first.own)
-			s->callbacks.acked(s->arg, first.cookie,
-					   first.refused ? SYNC_ACK_REFUSED :
-							   ack);
+		if (w->seen)
+			w->seen--;
+		tell(s, &first, ack);
 	}
+}
+
+/* Of a write that is committed here, and no standby is in sync. */
+static enum sync_ack alone(const struct sync *s)
+{
+	if (s->spec.needs_standby)
+		return SYNC_ACK_UNKNOWN;
+	return s->callbacks.may_act(s->arg) ? SYNC_ACK_ALONE : SYNC_ACK_REFUSED;
 }
 
 void write_release_alone(struct sync *s)
@@ -392,8 +433,36 @@ void write_release_alone(struct sync *s)
 	bool waiting = s->writes.count > s->writes.queued_count;
 
 	if (waiting)
-		write_release(s, U64_MAX, s->callbacks.may_act(s->arg) ?
-					  SYNC_ACK_ALONE : SYNC_ACK_REFUSED);
+		write_release(s, U64_MAX, alone(s));
+}
+
+/* The next asynchronous one that is committed and not told; NULL if none is. */
+static struct write *next_async(struct writes *w)
+{
+	struct write *write;
+
+	while (w->seen < w->count - w->queued_count) {
+		write = ring_at(w, w->seen++);
+		if (write->async)
+			return write;
+	}
+	return NULL;
+}
+
+void write_tell_async(struct sync *s)
+{
+	struct write *write = next_async(&s->writes);
+	struct write copy;
+	enum sync_ack ack;
+
+	if (!write)
+		return;
+	ack = s->callbacks.may_act(s->arg) ? SYNC_ACK_ASYNC : SYNC_ACK_REFUSED;
+	for (; write; write = next_async(&s->writes)) {
+		copy = *write;
+		write->told = true;
+		tell(s, &copy, ack);
+	}
 }
 
 void write_refuse(struct sync *s)
