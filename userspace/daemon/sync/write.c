@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/internal.h"
 
 /* So many may wait; the backlog holds more, so it never drops one of them. */
@@ -157,7 +158,7 @@ int sync_write(struct sync *s, u16 content, const void *key, size_t key_len,
 
 	if (s->side != SYNC_SIDE_ACTIVE)
 		return -EROFS;
-	if (!content || content > SYNC_CONTENT_MAX || !key || !key_len ||
+	if (!content_writable(content) || !key || !key_len ||
 	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
 	    (!value && value_len))
 		return -EINVAL;
