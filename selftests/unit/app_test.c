@@ -555,6 +555,9 @@ TEST_F(app, not_active_is_refused)
 	ASSERT_TRUE(run(self, 1000, working));
 	EXPECT_EQ(CTIHA_ACK_ALONE, ctiha_put_wait(self->h, 1, "k", 1, "v", 1,
 						  1000));
+	EXPECT_EQ(CTIHA_ACK_ALONE, ctiha_put_wait(self->h,
+						  CTIHA_CONTENT_CALL_STATE, "k",
+						  1, "v", 1, 1000));
 	EXPECT_EQ(CTIHA_ACK_INVALID, ctiha_put_wait(self->h, 99, "k", 1, "v", 1,
 						    1000));
 	order(self, '-');

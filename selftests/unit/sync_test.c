@@ -544,7 +544,9 @@ TEST_F(sync, bad_writes_are_refused_at_once)
 	EXPECT_EQ(-EROFS, put(self, 1, "k", "v"));
 	sync_activate(self->a.sync, 2);
 	EXPECT_EQ(-EINVAL, put(self, 0, "k", "v"));
-	EXPECT_EQ(-EINVAL, put(self, SYNC_CONTENT_MAX + 1, "k", "v"));
+	EXPECT_EQ(-EINVAL, put(self, SYNC_CONTENT_DICTIONARY, "zstd", "v"));
+	EXPECT_EQ(-EINVAL, put(self, SYNC_CONTENT_CALL_STATE + 1, "k", "v"));
+	EXPECT_EQ(-EINVAL, put(self, 0xffff, "k", "v"));
 	EXPECT_EQ(-EINVAL, put(self, 1, "", "v"));
 	EXPECT_EQ(-EINVAL, sync_write(self->a.sync, 1, big, SYNC_KEY_MAX + 1,
 				      "v", 1, 0));
@@ -597,20 +599,64 @@ TEST_F(sync, own_writes_are_read_before_they_are_acknowledged)
 	EXPECT_TRUE(holds(&self->a, "k", NULL));
 }
 
+/* Of a content that this version does not know, both ends of the numbers included. */
+static const u16 future[] = { 8, 77, SYNC_CONTENT_LAST };
+
+static bool holds_future(struct side *side, const char *key)
+{
+	char value[8];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(future); i++) {
+		if (sync_read(side->sync, future[i], key, strlen(key), value,
+			      sizeof(value)) != 6 || memcmp(value, "future", 6))
+			return false;
+	}
+	return true;
+}
+
+/* As a later version of the active one would write it. */
+static bool put_future(struct side *side, const char *key)
+{
+	bool ok = true;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(future); i++)
+		ok = ok && !write_own(side->sync, future[i], key, strlen(key),
+				      "future", 6);
+	return ok;
+}
+
+/* What comes of an empty directory learns all it holds from its peer. */
+static bool restart_empty(bed *t, struct side *side)
+{
+	strcat(side->spec.directory, "-new");
+	return reopen(t, side);
+}
+
 TEST_F(sync, contents_of_later_versions_are_kept)
 {
-	const struct store_record future = { 77, "k", 1, "future", 6 };
-	struct sync_content_status content;
-	struct store_state st;
-
-	ASSERT_EQ(0, store_begin(self->a.sync->store));
-	ASSERT_EQ(0, store_put(self->a.sync->store, &future));
-	ASSERT_EQ(0, store_commit(self->a.sync->store));
+	sync_activate(self->a.sync, 2);
+	ASSERT_TRUE(put_future(&self->a, "in a snapshot"));
+	ASSERT_TRUE(holds_future(&self->a, "in a snapshot"));
+	ASSERT_TRUE(reopen(self, &self->a));
 	ASSERT_TRUE(join(self));
-	ASSERT_TRUE(sync_content(self->b.sync, 77, &content));
-	EXPECT_EQ(1, content.records);
-	st = *store_state(self->b.sync->store);
-	EXPECT_EQ(st.digest[0], content.digest[0]);
+	ASSERT_EQ(1, status(&self->b).resyncs);
+	ASSERT_TRUE(put_future(&self->a, "as a write"));
+	ASSERT_TRUE(holds_future(&self->a, "as a write"));
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_TRUE(holds_future(&self->b, "in a snapshot"));
+	EXPECT_TRUE(holds_future(&self->b, "as a write"));
+	/* They survive a takeover, and go on to a server that has nothing. */
+	ASSERT_TRUE(restart_empty(self, &self->a));
+	sync_follow(self->a.sync, 3);
+	sync_activate(self->b.sync, 3);
+	links(self, true, true);
+	ASSERT_TRUE(run(self, SOON_MS, identical));
+	EXPECT_EQ(1, status(&self->a).resyncs);
+	EXPECT_EQ(6, status(&self->a).records);
+	EXPECT_TRUE(holds_future(&self->a, "in a snapshot"));
+	EXPECT_TRUE(holds_future(&self->a, "as a write"));
 }
 
 static bool a_is_done(bed *t)
@@ -759,8 +805,7 @@ TEST_F(sync, restarted_empty_gets_the_records_not_their_history)
 	ASSERT_EQ(0, put_one_often(self, 300));
 	ASSERT_TRUE(run(self, SOON_MS, a_is_done));
 	EXPECT_EQ(0, status(&self->a).resyncs);
-	strcat(self->b.spec.directory, "-new");
-	ASSERT_TRUE(reopen(self, &self->b));
+	ASSERT_TRUE(restart_empty(self, &self->b));
 	ASSERT_TRUE(join(self));
 	EXPECT_EQ(1, status(&self->a).resyncs);
 	EXPECT_EQ(1, status(&self->b).resyncs);

@@ -10,6 +10,12 @@
 
 static_assert(PROTOCOL_KEY_MAX == SYNC_KEY_MAX);
 static_assert(PROTOCOL_VALUE_MAX == SYNC_VALUE_MAX);
+static_assert((int)CTIHA_CONTENT_CALL == (int)SYNC_CONTENT_CALL);
+static_assert((int)CTIHA_CONTENT_AGENT == (int)SYNC_CONTENT_AGENT);
+static_assert((int)CTIHA_CONTENT_ROUTE == (int)SYNC_CONTENT_ROUTE);
+static_assert((int)CTIHA_CONTENT_SERVER == (int)SYNC_CONTENT_SERVER);
+static_assert((int)CTIHA_CONTENT_APPLICATION == (int)SYNC_CONTENT_APPLICATION);
+static_assert((int)CTIHA_CONTENT_CALL_STATE == (int)SYNC_CONTENT_CALL_STATE);
 
 /* ---- reads ---- */
 

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "daemon/document.h"
 #include "daemon/pair.h"
+#include "daemon/sync/content.h"
 
 static const char *phase_text(const struct pair *p)
 {
@@ -75,26 +76,13 @@ static void add_sync_details(json_t *o, const struct sync_status *s, u64 resyncs
 	json_object_set_new(o, "events_lost", number(resyncs));
 }
 
-static const char *const content_names[] = {
-	[SYNC_CONTENT_CALL] = "call",
-	[SYNC_CONTENT_AGENT] = "agent",
-	[SYNC_CONTENT_ROUTE] = "route",
-	[SYNC_CONTENT_SERVER] = "server",
-	[SYNC_CONTENT_APPLICATION] = "application",
-	[SYNC_CONTENT_DICTIONARY] = "dictionary",
-};
-
 static json_t *content_document(u16 content,
 				const struct sync_content_status *st)
 {
-	char number_text[8];
-	const char *name = number_text;
+	char name[CONTENT_NAME_LEN];
 
-	if (content < ARRAY_SIZE(content_names))
-		name = content_names[content];
-	else
-		snprintf(number_text, sizeof(number_text), "%u", content);
-	return json_pack("{s:s, s:I, s:o, s:I, s:o, s:b}", "content", name,
+	return json_pack("{s:s, s:I, s:o, s:I, s:o, s:b}",
+			 "content", content_name(content, name),
 			 "records", (json_int_t)st->records,
 			 "digest", digest_text(st->digest),
 			 "peer_records", (json_int_t)st->peer_records,

@@ -52,6 +52,7 @@ enum ctiha_content {
 	CTIHA_CONTENT_ROUTE = 3,
 	CTIHA_CONTENT_SERVER = 4,	/* IVR or RMS server */
 	CTIHA_CONTENT_APPLICATION = 5,	/* your own */
+	CTIHA_CONTENT_CALL_STATE = 7,	/* what changes often of a call */
 };
 
 /* What became of a write. */

@@ -83,6 +83,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/sync/candidate.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/stream.h"
 
 #define STUCK_NS	(10000 * CTIHA_NS_PER_MS)
@@ -314,11 +315,13 @@ static void take_totals(struct sync *s, struct connection *c,
 			const struct packet *p)
 {
 	int content = totals_take(s, c, p);
+	char name[CONTENT_NAME_LEN];
 
 	/* A whole that is the same, of parts that are not, cannot be. */
 	if (content <= 0 || !s->active.confirmed)
 		return;
-	log_error("sync: the standby's records of content %d differ", content);
+	log_error("sync: the standby's records of content %s differ",
+		  content_name((u16)content, name));
 	diverge(s);
 	pump(s);
 }

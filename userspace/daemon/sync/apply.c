@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/sync/apply.h"
+#include "daemon/sync/content.h"
 
 int apply_commit(struct sync *s)
 {
@@ -18,9 +19,9 @@ int apply_commit(struct sync *s)
 		return rc;
 	b->ack_due = true;
 	/* Before that is acknowledged: the next packet may need it. */
-	if (!rc && b->dictionary_came)
-		vocabulary_load(s);
-	b->dictionary_came = false;
+	if (!rc)
+		content_restore(s, b->restored);
+	b->restored = 0;
 	return rc;
 }
 
@@ -59,10 +60,6 @@ static int open_transaction(struct sync *s, bool received)
 	return rc;
 }
 
-/*
- * c3: each content's restorer. All contents this version knows, and those that
- * a later one may add, are restored by keeping them as they are.
- */
 static int restore_one(struct store *store, enum packet_op op,
 		       const struct store_record *r)
 {
@@ -77,6 +74,7 @@ static int restore_one(struct store *store, enum packet_op op,
 	return -EBADMSG;
 }
 
+/* Keeps records as they are, and notes whose restorer has to follow (c3). */
 static int restore(struct sync *s, struct packet_cursor *cursor)
 {
 	struct store_record record;
@@ -85,8 +83,7 @@ static int restore(struct sync *s, struct packet_cursor *cursor)
 
 	while (!rc && packet_next_record(cursor, &op, &record)) {
 		rc = restore_one(s->store, op, &record);
-		if (record.content == SYNC_CONTENT_DICTIONARY)
-			s->standby.dictionary_came = true;
+		s->standby.restored |= content_bit(record.content);
 	}
 	return rc;
 }
@@ -210,7 +207,7 @@ void apply_snapshot_end(struct sync *s, struct connection *c,
 	} else if (rc) {
 		apply_fail(s, c, rc);
 	} else {
-		vocabulary_load(s);
+		content_restore(s, CONTENT_ALL);
 		b->diverged = false;
 		b->ack_due = true;
 		c->transfers++;

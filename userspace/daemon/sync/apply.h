@@ -5,7 +5,7 @@
  * transaction.
  *
  * Of struct standby these fields are its own: receiving, claimed, open,
- * open_received. It sets ack_due when there is something to tell, and ends the
+ * open_received, restored. It sets ack_due when there is something to tell, and ends the
  * belief to be synced when a snapshot begins.
  *
  * Event loop thread only. No function here calls back into the daemon. Those that

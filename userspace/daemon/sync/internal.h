@@ -10,6 +10,7 @@
  *              leaves out what the standby need not hear of any more
  *   standby.c  the standby's side: listens, acknowledges; with apply.c, which
  *              puts what arrives into the store
+ *   content.c  what each content is, and needs besides being kept
  *   vocabulary.c   the dictionary that packets are compressed with
  *   totals.c   which contents differ
  *   scrub.c    on both sides: are the records still what was written?
@@ -197,7 +198,7 @@ struct active {
  *             the store keeps what came of it until another one begins
  * @pace: of the records received
  * @open: a transaction is open; @open_received: on the received generation
- * @dictionary_came: in the open transaction
+ * @restored: contents of which the open transaction has records: content_bit()
  * @ack_due: say where we are when the input is used up; @totals_due: and what of
  * @synced: see sync.h; @synced_until_ns: unless the active is heard
  * @diverged: own records are not what they should be; until all are received
@@ -214,9 +215,9 @@ struct standby {
 	bool receiving;
 	struct store_state claimed;
 	struct pace pace;
+	u64 restored;
 	bool open;
 	bool open_received;
-	bool dictionary_came;
 	bool ack_due;
 	bool totals_due;
 	bool synced;

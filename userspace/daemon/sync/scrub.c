@@ -4,9 +4,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/internal.h"
 
-#define NAME_LEN	(SYNC_KEY_MAX + sizeof(" of content 65535"))
+#define NAME_LEN	(SYNC_KEY_MAX + sizeof(" of content ") + CONTENT_NAME_LEN)
 
 /* In a tick of 50 ms: 36,000 calls take a second, a million half a minute. */
 static const struct store_check_limit a_tick = {
@@ -17,12 +18,14 @@ static const struct store_check_limit a_tick = {
 /* Names the record for people; its key need not be text. */
 static void name(const struct store_place *place, char text[NAME_LEN])
 {
+	char content[CONTENT_NAME_LEN];
 	size_t i;
 
 	for (i = 0; i < place->key_len; i++)
 		text[i] = place->key[i] > ' ' && place->key[i] < 0x7f ?
 				  (char)place->key[i] : '.';
-	snprintf(text + i, NAME_LEN - i, " of content %u", place->content);
+	snprintf(text + i, NAME_LEN - i, " of content %s",
+		 content_name(place->content, content));
 }
 
 /* Its bytes as they are now, as if they had always been so. */

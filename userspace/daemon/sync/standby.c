@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "daemon/sync/apply.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/socket.h"
 
 #define LISTEN_NS	(1000 * CTIHA_NS_PER_MS)
@@ -139,6 +140,7 @@ static void go_live(struct sync *s, struct connection *c, u64 epoch,
 static void take_totals(struct sync *s, struct connection *c,
 			const struct packet *p)
 {
+	char name[CONTENT_NAME_LEN];
 	int content, rc = apply_commit(s);
 
 	if (rc) {
@@ -151,8 +153,8 @@ static void take_totals(struct sync *s, struct connection *c,
 	s->standby.totals_due = true;
 	if (!content || s->standby.diverged)
 		return;
-	log_error("sync: own records of content %d differ from the active's",
-		  content);
+	log_error("sync: own records of content %s differ from the active's",
+		  content_name((u16)content, name));
 	standby_diverged(s);
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/stream.h"
 
 static const u8 path_kinds[SYNC_PATHS] = {
@@ -282,7 +283,7 @@ static int open_parts(struct sync *s, char *error, size_t error_size)
 	if (!s->shared.codec || write_init(s))
 		return -1;
 	vocabulary_open(s);
-	vocabulary_load(s);
+	content_restore(s, CONTENT_ALL);
 	s->tick = event_new(s->shared.base, -1, EV_PERSIST, on_tick, s);
 	if (!s->tick || event_add(s->tick, &interval))
 		return -1;

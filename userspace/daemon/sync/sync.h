@@ -21,15 +21,18 @@ struct sync;
 #define SYNC_KEY_MAX	64
 #define SYNC_VALUE_MAX	16384
 
-/* What a record is; b2's content id. On the wire and in the store. */
+/*
+ * What a record is; b2's content id. On the wire and in the store. content.c has
+ * what each of them needs.
+ */
 enum sync_content {
 	SYNC_CONTENT_CALL = 1,		/* call control block */
 	SYNC_CONTENT_AGENT = 2,
 	SYNC_CONTENT_ROUTE = 3,
 	SYNC_CONTENT_SERVER = 4,	/* IVR/RMS server state */
 	SYNC_CONTENT_APPLICATION = 5,	/* application's own */
-	SYNC_CONTENT_MAX = 5,		/* of those for applications */
 	SYNC_CONTENT_DICTIONARY = 6,	/* the sync's own: vocabulary.h */
+	SYNC_CONTENT_CALL_STATE = 7,	/* what changes often of a call */
 	SYNC_CONTENT_LAST = 255,	/* that a later version may use */
 };
 
@@ -191,7 +194,7 @@ void sync_links(struct sync *sync, bool crossover, bool lan);
 
 /**
  * sync_write() - put or delete a record on the active server
- * @content: enum sync_content
+ * @content: enum sync_content, one that applications may write
  * @key, @key_len: 1 to SYNC_KEY_MAX bytes
  * @value: NULL deletes
  * @value_len: 0 to SYNC_VALUE_MAX

@@ -23,6 +23,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "daemon/sync/content.h"
 #include "daemon/sync/internal.h"
 
 /* So many may wait; the backlog holds more, so it never drops one of them. */
@@ -164,7 +165,7 @@ static int take_checked(struct sync *s, u16 content, const void *key,
 {
 	if (s->side != SYNC_SIDE_ACTIVE)
 		return -EROFS;
-	if (!content || content > SYNC_CONTENT_MAX || !key || !key_len ||
+	if (!content_writable(content) || !key || !key_len ||
 	    key_len > SYNC_KEY_MAX || value_len > SYNC_VALUE_MAX ||
 	    (!value && value_len))
 		return -EINVAL;
