@@ -88,7 +88,7 @@ VM_RUNS = vm@3000:selftests/vm.sh $(TESTS)
 # make check leaves out what takes minutes and is either pure code that ran natively,
 # or a storm that has its place in check-debug; and what builds another daemon.
 LONG_TESTS := $(addprefix selftests/net/,keys_test.sh oneway_test.sh stress_test.sh \
-	versions_test.sh)
+	kill_test.sh versions_test.sh)
 VM_CHECK = vm@3000:selftests/vm.sh $(or $(TESTS),$(filter-out $(LONG_TESTS),$(NET_TESTS)))
 PAIR_RUNS := $(patsubst %,pair@900:%,$(sort $(wildcard selftests/pair/*_test.py)))
 

@@ -26,11 +26,11 @@ trouble=$(cd scripts && /usr/bin/python3 -B -c \
 # An emulated guest is ten times slower than the host, and stalls with it; the
 # debug kernel is several times slower still.
 times=(PATIENCE=90 INTERVAL=100ms MULTIPLIER=8 LEASE=2s PROMISE=2300ms
-	ARBITER_TIMEOUT=1500ms WATCH=2s)
+	ARBITER_TIMEOUT=1500ms WATCH=2s CALLS=100 RATE=50)
 limit=2900 each=1500 append=log_buf_len=4M
 if [ "$kernel" = x86-debug ]; then
 	times=(PATIENCE=300 INTERVAL=250ms MULTIPLIER=12 LEASE=6s PROMISE=7s
-		ARBITER_TIMEOUT=4s WATCH=6s STATE_WAIT=6s)
+		ARBITER_TIMEOUT=4s WATCH=6s STATE_WAIT=6s CALLS=50 RATE=10)
 	limit=10000 each=4000 append+=' kasan_multi_shot'
 	# Starting programs takes longest. The guest only reads what the host does not
 	# change, so it may keep it.

@@ -26,6 +26,7 @@
 #include "common/log.h"
 #include "daemon/sync/dictionary.h"
 #include "daemon/sync/internal.h"
+#include "daemon/sync/patch.h"
 #include "daemon/sync/socket.h"
 
 #define KEYS		8
@@ -289,7 +290,7 @@ static void connect_again(void)
 
 static bool usable(const u8 *bytes, size_t len)
 {
-	struct dictionary *d = dictionary_new(bytes, len, 1);
+	struct dictionary *d = dictionary_new(bytes, len);
 
 	dictionary_free(d);
 	return d;
@@ -418,6 +419,94 @@ static void order_writes(void)
 	connection_send(a.link, contents[content],
 			order % 2 ? dictionary_flag() : 0, raw, len);
 	a.learns = a.learns || contents[content] == SYNC_CONTENT_DICTIONARY;
+}
+
+static size_t add_merged(u8 *to, enum packet_op op, u8 content, u8 key,
+			 const void *value, size_t len)
+{
+	char text[8];
+	const struct store_record r = {
+		.content = contents[content],
+		.key = text,
+		.key_len = strlen(key_text(key, text)),
+		.value = value,
+		.value_len = len,
+	};
+
+	packet_write_merged_record(to, op, &r);
+	return packet_merged_record_size(&r);
+}
+
+/* What makes @e of what the book has. Return: bytes; 0: that cannot be. */
+static size_t change(u8 *patch, u8 content, u8 key, const struct entry *e)
+{
+	static u8 old[SYNC_VALUE_MAX], new[SYNC_VALUE_MAX];
+	const struct entry *was = &a.book.of[content][key];
+	size_t len = value_bytes(e, new);
+
+	a.bytes += len;
+	return was->there ? patch_make(patch, SYNC_VALUE_MAX, old,
+				       value_bytes(was, old), new, len) : 0;
+}
+
+/* One of several records of a packet. Return: its length, 0: it cannot be right. */
+static size_t add_change(u8 *to, u8 how, u8 content, const struct entry *e)
+{
+	static u8 value[SYNC_VALUE_MAX];
+	u8 key = how % KEYS;
+	size_t len;
+
+	if (how >= 192)
+		return add_merged(to, PACKET_DELETE, content, key, NULL, 0);
+	if (how >= 128) {
+		len = change(value, content, key, e);
+		return len ? add_merged(to, PACKET_PATCH, content, key, value,
+					len) : 0;
+	}
+	len = value_bytes(e, value);
+	a.bytes += len;
+	return add_merged(to, PACKET_PUT, content, key, value, len);
+}
+
+/* Of a record that there is not, or of one that is shorter, or malformed. */
+static size_t add_misfit(u8 *to, u8 content, u8 key)
+{
+	static const u8 misfits[][4] = { { 0xff, 0xff, 1, 0 }, { 1, 0, 0, 0 } };
+
+	a.wrong = true;
+	a.unsure = true;
+	return add_merged(to, PACKET_PATCH, content, key, misfits[key % 2], 4);
+}
+
+/* Any contents in one packet; of some records only what changes. */
+static void order_changes(void)
+{
+	u8 order = take();
+	u32 records = 1 + order % 4, replaced = order / 4 % 4, i;
+	bool right = !a.wrong && !a.receiving;
+	size_t len = PACKET_RECORDS_LEN, more;
+	u8 *raw = begin_records(0, 0);
+
+	packet_write_merged(raw, a.book.state.position + 1, records, replaced);
+	for (i = 0; i < records; i++) {
+		u8 how = take(), content = take() % CONTENTS;
+		struct entry e = take_entry();
+
+		e.there = how < 192;
+		more = how == 255 ? 0 : add_change(raw + len, how, content, &e);
+		if (more && right)
+			enter(&a.book, content, how % KEYS, e);
+		len += more ? more : add_misfit(raw + len, content, how % KEYS);
+		a.learns = a.learns ||
+			   contents[content] == SYNC_CONTENT_DICTIONARY;
+	}
+	if (right) {
+		a.book.state.epoch = a.shared.epoch;
+		a.book.state.position += records + replaced;
+	}
+	a.wrong = a.wrong || !right;
+	connection_send(a.link, PACKET_MERGED, order >= 128 ? dictionary_flag() : 0,
+			raw, len);
 }
 
 static void order_cut(void)
@@ -629,7 +718,7 @@ static void order_office(void)
 static void (*const orders[])(void) = {
 	turn, order_writes, order_writes, order_begin, order_part, order_rest,
 	order_end, order_resume, order_keepalive, order_totals, order_cut,
-	order_office, order_writes, order_rest, order_broken, order_anything,
+	order_office, order_changes, order_changes, order_broken, order_anything,
 };
 
 /* ---- the bed ---- */
