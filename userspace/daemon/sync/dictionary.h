@@ -20,7 +20,7 @@
  */
 struct dictionary {
 	u32 id;
-	ZSTD_CDict *pack[1 + DICTIONARY_LEVEL_MAX];
+	struct ZSTD_CDict_s *pack[1 + DICTIONARY_LEVEL_MAX];
 	ZSTD_DDict *unpack;
 	size_t len;
 	u8 bytes[];

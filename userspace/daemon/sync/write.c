@@ -277,6 +277,25 @@ static int apply_one(struct sync *s, const struct queued *q,
 	return rc;
 }
 
+static int apply_all(struct sync *s, u32 first, struct backlog_batch *batch)
+{
+	bool patches = active_takes_patches(s);
+	int rc = 0;
+	u32 i;
+
+	for (i = 0; !rc && i < batch->count; i++)
+		rc = apply_one(s, &s->writes.queued[first + i], batch, patches);
+	return rc;
+}
+
+/* Its changes are shorter than the records were; the backlog counts what it has. */
+static struct backlog_batch *shrink(struct backlog_batch *batch)
+{
+	void *less = realloc(batch, sizeof(*batch) + batch->len);
+
+	return less ? less : batch;
+}
+
 /* Applies one packet's worth within the transaction. Return: count or -errno. */
 static int apply_run(struct sync *s, u32 first, u32 end,
 		     struct batch_list *list)
@@ -284,7 +303,7 @@ static int apply_run(struct sync *s, u32 first, u32 end,
 	u64 position = store_state(s->store)->position;
 	struct backlog_batch *batch;
 	size_t len;
-	u32 count, i;
+	u32 count;
 	int rc;
 
 	count = run_length(&s->writes, first, end, &len);
@@ -292,13 +311,11 @@ static int apply_run(struct sync *s, u32 first, u32 end,
 			   position + 1);
 	if (!batch)
 		return -ENOMEM;
+	rc = apply_all(s, first, batch);
+	batch = shrink(batch);
 	TAILQ_INSERT_TAIL(list, batch, entry);
-	for (i = 0; i < count; i++) {
-		rc = apply_one(s, &s->writes.queued[first + i], batch,
-			       active_takes_patches(s));
-		if (rc)
-			return rc;
-	}
+	if (rc)
+		return rc;
 	store_set_position(s->store, s->shared.epoch, position + count);
 	batch->after = *store_state(s->store);
 	return (int)count;
