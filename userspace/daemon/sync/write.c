@@ -291,9 +291,11 @@ static int apply_all(struct sync *s, u32 first, struct backlog_batch *batch)
 /* Its changes are shorter than the records were; the backlog counts what it has. */
 static struct backlog_batch *shrink(struct backlog_batch *batch)
 {
-	void *less = realloc(batch, sizeof(*batch) + batch->len);
+	struct backlog_batch *less = realloc(batch, sizeof(*batch) + batch->len);
 
-	return less ? less : batch;
+	if (!less)
+		return batch;
+	return less;
 }
 
 /* Applies one packet's worth within the transaction. Return: count or -errno. */
