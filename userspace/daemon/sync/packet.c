@@ -45,6 +45,7 @@ CHECK_OFFSET(wire_tail, mac, 0);
 CHECK_OFFSET(wire_tail, end, 16);
 static_assert(sizeof(struct wire_head) == PACKET_HEAD_LEN);
 static_assert(sizeof(struct wire_tail) == PACKET_TAIL_LEN);
+static_assert(PACKET_LEVEL_MAX == DICTIONARY_LEVEL_MAX);
 
 /*
  * @sealed has room for a whole packet, @raw for what one unpacks to. @level: of

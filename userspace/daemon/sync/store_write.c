@@ -116,9 +116,6 @@ int store_patch(struct store *s, const struct store_record *r)
 
 	if (!valid(r))
 		return -EINVAL;
-	rc = store_room_claim(s, sizeof(bytes));
-	if (rc)
-		return rc;
 	key = store_key(buffer, r->content, r->key, r->key_len);
 	rc = forget(s, &key, &old);
 	if (rc == MDB_NOTFOUND)
@@ -130,7 +127,9 @@ int store_patch(struct store *s, const struct store_record *r)
 	if (rc < 0)
 		return rc;
 	value = (MDB_val){ (size_t)rc, bytes };
-	return put_at_cursor(s, &key, &value);
+	/* Nothing is written until here; before, its length was not known. */
+	rc = store_room_claim(s, value.mv_size);
+	return rc ? rc : put_at_cursor(s, &key, &value);
 }
 
 int store_delete(struct store *s, const struct store_record *r)
