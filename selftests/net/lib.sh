@@ -428,7 +428,7 @@ in_step_any() { follows a || follows b; }
 # callers_start CALLS RATE FIRST: callers, until callers_end
 callers_start()
 {
-	rm -f "$WORK/orders" "$WORK/result"
+	rm -f "$WORK/orders" "$WORK/result" "$WORK/callers.log"
 	mkfifo "$WORK/orders"
 	start callers c "$BIN/ctiha-load" drive --service "$SERVICE:5077" \
 		--calls "$1" --rate "$2" --window 1024 --first "$3" \
@@ -444,7 +444,6 @@ callers_end()
 	exec 9>&-
 	wait "${PID[callers]}" || true
 	unset "PID[callers]"
-	rm -f "$WORK/callers.log"
 	jq -c '{complete, calls_before, calls_lost, calls_wrong, calls_duplicated,
 		calls_resurrected, writes_acked_standby, writes_acked_alone,
 		longest_gap_ms}' "$WORK/result" | sed 's/^/# /'

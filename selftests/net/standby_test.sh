@@ -5,7 +5,7 @@
 # the memory that is kept for it is bounded, and afterwards it has all of them.
 #
 # OUTAGE seconds (default 8), RATE requests a second (2000), CALLS (1000). For
-# minutes at full load: OUTAGE=180 RATE=20000 CALLS=36000.
+# minutes at full load see Documentation/testing.rst.
 
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"

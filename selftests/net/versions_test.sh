@@ -55,17 +55,8 @@ configure()
 sync_field() { cli "$1" -j sync show | jq -r "$2"; }
 nothing_refused() { [ "$(sync_field a .damaged) $(sync_field b .damaged)" = "0 0" ]; }
 
-# Calls that change all the time, the same ones for all that a pair goes through.
-calls_begin()
-{
-	rm -f "$WORK/orders" "$WORK/caller.log"
-	mkfifo "$WORK/orders"
-	start caller c "$BIN/ctiha-load" drive --service "$SERVICE:5077" \
-		--calls "$CALLS" --rate 200 --control "$WORK/orders"
-	wait_until "calls are under way" grep -q '"event":"filled"' "$WORK/caller.log"
-}
-
-audits() { grep '"event":"audit"' "$WORK/caller.log"; }
+# Of the calls that change all the time, the same ones for all that a pair goes through.
+audits() { grep '"event":"audit"' "$WORK/callers.log"; }
 audited() { [ "$(audits | wc -l)" -gt "$1" ]; }
 
 # Every call that was acknowledged is there, as it was acknowledged.
@@ -74,7 +65,7 @@ calls_are_safe()
 	local before
 
 	before=$(audits | wc -l)
-	echo audit > "$WORK/orders"
+	echo audit >&9
 	wait_until "the calls are audited" audited "$before" || return 1
 	audits | tail -n 1 |
 		jq -e ".good and .calls_after >= $CALLS / 2" > /dev/null && return
@@ -99,7 +90,7 @@ dies()
 
 earlier_dies()
 {
-	pair_up a && calls_begin && works a && dies a
+	pair_up a && callers_start "$CALLS" 200 1 && works a && dies a
 }
 
 later_dies()
@@ -113,7 +104,7 @@ handed_over_and_back()
 	server_start b
 	works a && cli a standby --wait && serves b && works b &&
 		cli a takeover --wait && serves a && works a || return 1
-	end caller
+	end callers
 	wait_until "stores are equal" stores_equal && audit a
 }
 
@@ -122,7 +113,7 @@ new_pair()
 {
 	local s
 
-	end caller
+	end callers
 	for s in a b; do
 		server_stop $s
 		rm -rf "${WORK:?}/$s"
